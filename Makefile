@@ -1,0 +1,120 @@
+# Multitude. `make help` lists what can be made; `make run` needs nothing but Python 3.11+, Node 20.19+ and make.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+ROOT := $(CURDIR)
+PYTHON ?= python3
+BIN := $(ROOT)/.venv/bin
+UV := $(ROOT)/var/bootstrap/bin/uv
+EXIT ?= 0
+LIAR ?= 1
+PROFILE ?= local
+ONLY ?=
+UPGRADE ?= 0
+
+# Nothing is written outside the checkout: caches lie under var/, which `make clean` keeps and `make distclean` removes.
+export UV_CACHE_DIR := $(ROOT)/var/cache/uv
+export UV_PYTHON_DOWNLOADS := never
+export UV_SYSTEM_CERTS := true
+export PIP_CACHE_DIR := $(ROOT)/var/cache/pip
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export npm_config_cache := $(ROOT)/var/cache/npm
+export npm_config_update_notifier := false
+export RUFF_CACHE_DIR := $(ROOT)/var/cache/ruff
+export PYTHONDONTWRITEBYTECODE :=
+ifdef PIP_INDEX_URL
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
+
+# An environment's stamp lies inside it, so that removing the environment is enough to have it made again.
+BOOTSTRAP := var/bootstrap/.made
+PRODUCT := .venv/.made
+CONTRACTS := .venv-contracts/.made
+NODE := node_modules/.made
+COMPILE := $(UV) pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+UPGRADED := $(if $(filter 1,$(UPGRADE)), --upgrade)
+
+.PHONY: help setup run lint format test test-python test-contracts bench gas lock clean distclean
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  options: run EXIT=1 (stop after the job) LIAR=0 (nobody lies) PROFILE=testnet; test ONLY='path -k name'"
+
+setup: ## make the environments .venv, .venv-contracts and node_modules (nothing to do when the locks did not change)
+	@$(MAKE) --silent --jobs 3 $(PRODUCT) $(CONTRACTS) $(NODE)
+
+run: setup ## start the whole network, run the example job and keep the page up; EXIT=1 stops after the job
+	@exec $(BIN)/python -m deploy.local --profile $(PROFILE) --liar $(LIAR) $(if $(filter 1,$(EXIT)),--exit,--no-exit)
+
+lint: setup ## ruff, mypy strict and the import contracts
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --cache-dir var/cache/import_linter
+
+format: setup ## let ruff mend what it can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+test: test-python test-contracts ## every test that CI runs; ONLY='tests/market -k bids' runs some Python ones
+
+test-python: setup ## the tests of everything but the contracts
+	$(BIN)/python -m pytest -n 2 --dist loadscope $(or $(ONLY),tests)
+
+test-contracts: setup ## the contracts' tests, by Brownie on anvil
+ifeq ($(ONLY),)
+	$(BIN)/python -m deploy.toolchain.brownie test tests/contracts -o addopts= --disable-warnings
+endif
+
+bench: setup ## measure the figures of the design that need no chain; writes var/bench
+	@exec $(BIN)/python -m deploy.bench
+
+gas: setup ## measure gas for a settled task; writes var/bench
+	@exec $(BIN)/python -m deploy.bench gas
+
+lock: $(BOOTSTRAP) ## write the locks from pyproject.toml, requirements/*.in and package.json; UPGRADE=1 takes newer versions
+	$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt$(UPGRADED)
+	$(COMPILE) requirements/contracts.in -o requirements/contracts.txt$(UPGRADED)
+	$(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt$(UPGRADED)
+	npm install --package-lock-only --ignore-scripts
+
+clean: ## remove what runs and builds left behind
+	rm -rf build out cache var/log var/run var/brownie .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.venv*' -not -path './node_modules/*' -prune -exec rm -rf {} +
+
+distclean: clean ## also remove the environments and caches
+	rm -rf .venv .venv-contracts node_modules var
+
+$(BOOTSTRAP): requirements/bootstrap.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Multitude needs Python 3.11 or newer: make PYTHON=...")'
+	@echo "setup: uv"
+	@$(PYTHON) -m venv --clear var/bootstrap
+	@var/bootstrap/bin/python -m pip install --quiet --require-hashes --requirement requirements/bootstrap.txt
+	@touch $@
+
+$(PRODUCT): $(BOOTSTRAP) requirements/dev.txt pyproject.toml
+	@echo "setup: .venv"
+	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Built from source and not compiled: the compiled wheel crashes on a networks section and on live deployments.
+$(CONTRACTS): $(BOOTSTRAP) requirements/contracts.txt
+	@echo "setup: .venv-contracts"
+	@test -x .venv-contracts/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv-contracts
+	@BROWNIE_NOCOMPILE=1 $(UV) pip sync --quiet --python .venv-contracts/bin/python --require-hashes --no-binary eth-brownie requirements/contracts.txt
+	@touch $@
+
+# The lock holds the Linux x64 binaries as optional packages; npm skips them elsewhere and the second line adds this
+# platform's own, outside the lock.
+$(NODE): package.json package-lock.json
+	@echo "setup: node_modules"
+	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); if (a < 20 || (a === 20 && b < 19)) { console.error("Multitude needs Node 20.19 or newer"); process.exit(1); }'
+	@npm ci --silent --ignore-scripts --no-audit --no-fund
+	@extra=$$(node -p 'const p = process, a = {x64: "amd64"}[p.arch] || p.arch; `$${p.platform}-$${a}` === "linux-amd64" ? "" : ["anvil", "forge"].map((t) => `@foundry-rs/$${t}-$${p.platform}-$${a}@1.7.1`).join(" ")'); \
+	if [ -n "$$extra" ]; then npm install --silent --no-save --no-package-lock --ignore-scripts $$extra; fi
+	@touch $@
