@@ -1,0 +1,42 @@
+"""The pinned tools are the versions that the design names, and Brownie's home never is the user's."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy.toolchain import ROOT, anvil_binary, binaries, forge_binary, solc_directory
+from deploy.toolchain.brownie import Target, brownie_environment
+
+
+def version(command: Path) -> str:
+    return subprocess.run([str(command), "--version"], check=True, capture_output=True, text=True).stdout
+
+
+def test_binary_not_installed_names_the_remedy(monkeypatch):
+    monkeypatch.setattr(binaries.platform, "machine", lambda: "vax")
+    with pytest.raises(binaries.ToolMissingError, match="make setup"):
+        anvil_binary()
+
+
+@pytest.mark.slow
+def test_tools_have_the_pinned_versions():
+    assert "Version: 0.8.30" in version(solc_directory() / "solc-v0.8.30")
+    assert "1.7.1" in version(anvil_binary())
+    assert "1.7.1" in version(forge_binary())
+
+
+def test_solc_wrapper_unknown_option_fails():
+    result = subprocess.run([str(solc_directory() / "solc-v0.8.30"), "--bin"], check=False, capture_output=True)
+    assert result.returncode == 1
+
+
+def test_brownie_environment_has_a_home_of_its_own_and_removes_it():
+    with brownie_environment(Target("http://127.0.0.1:1", 5)) as first, brownie_environment() as second:
+        home = Path(first["HOME"])
+        assert home.is_relative_to(ROOT / "var")
+        assert first["HOME"] != second["HOME"]
+        assert "chainid: 5" in (home / ".brownie" / "network-config.yaml").read_text()
+    assert not home.exists()

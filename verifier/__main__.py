@@ -1,0 +1,5 @@
+"""`python -m verifier`: runs the agent."""
+
+from verifier.cli import app
+
+app()
