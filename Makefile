@@ -33,38 +33,42 @@ BOOTSTRAP := var/bootstrap/.made
 PRODUCT := .venv/.made
 CONTRACTS := .venv-contracts/.made
 NODE := node_modules/.made
+COMPILED := build/.made
 COMPILE := $(UV) pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 UPGRADED := $(if $(filter 1,$(UPGRADE)), --upgrade)
 
-.PHONY: help setup run lint format test test-python test-contracts bench gas lock clean distclean
+.PHONY: help setup environments run lint format test test-python test-contracts bench gas lock clean distclean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  options: run EXIT=1 (stop after the job) LIAR=0 (nobody lies) PROFILE=testnet; test ONLY='path -k name'"
 
-setup: ## make the environments .venv, .venv-contracts and node_modules (nothing to do when the locks did not change)
+setup: ## make .venv, .venv-contracts, node_modules and compile the contracts (nothing to do when nothing changed)
+	@$(MAKE) --silent --jobs 3 $(PRODUCT) $(CONTRACTS) $(NODE) $(COMPILED)
+
+environments:
 	@$(MAKE) --silent --jobs 3 $(PRODUCT) $(CONTRACTS) $(NODE)
 
 run: setup ## start the whole network, run the example job and keep the page up; EXIT=1 stops after the job
 	@exec $(BIN)/python -m deploy.local --profile $(PROFILE) --liar $(LIAR) $(if $(filter 1,$(EXIT)),--exit,--no-exit)
 
-lint: setup ## ruff, mypy strict and the import contracts
+lint: environments ## ruff, mypy strict and the import contracts
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --cache-dir var/cache/import_linter
 
-format: setup ## let ruff mend what it can
+format: environments ## let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 test: test-python test-contracts ## every test that CI runs; ONLY='tests/market -k bids' runs some Python ones
 
-test-python: setup ## the tests of everything but the contracts
+test-python: environments ## the tests of everything but the contracts
 	$(BIN)/python -m pytest -n 2 --dist loadscope $(or $(ONLY),tests)
 
-test-contracts: setup ## the contracts' tests, by Brownie on anvil
+test-contracts: environments ## the contracts' tests, by Brownie on anvil
 ifeq ($(ONLY),)
 	$(BIN)/python -m deploy.toolchain.brownie test tests/contracts -o addopts= --disable-warnings
 endif
@@ -107,6 +111,12 @@ $(CONTRACTS): $(BOOTSTRAP) requirements/contracts.txt
 	@echo "setup: .venv-contracts"
 	@test -x .venv-contracts/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv-contracts
 	@BROWNIE_NOCOMPILE=1 $(UV) pip sync --quiet --python .venv-contracts/bin/python --require-hashes --no-binary eth-brownie requirements/contracts.txt
+	@touch $@
+
+$(COMPILED): $(CONTRACTS) $(NODE) brownie-config.yaml $(shell find contracts -name '*.sol')
+	@echo "setup: contracts (a minute or two when all are new)"
+	@mkdir -p var/log build
+	@$(PYTHON) -m deploy.toolchain.brownie compile >var/log/compile.log 2>&1 || { tail -n 40 var/log/compile.log; exit 1; }
 	@touch $@
 
 # The lock holds the Linux x64 binaries as optional packages; npm skips them elsewhere and the second line adds this

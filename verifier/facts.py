@@ -148,7 +148,7 @@ class FactsReader:
             if ballot.settled or subject in self._over:
                 continue
             phase = self._phase_of(view, ballot, games)
-            if phase == BallotPhase.DECIDED:
+            if phase == BallotPhase.ENDED:
                 continue
             phases[subject] = phase
         return phases
@@ -158,8 +158,8 @@ class FactsReader:
             return BallotPhase(self._context.client.call("Attestations", "ballotPhase", ballot.subject))
         game = view.games[ballot.game_id]
         if game.subject != ballot.subject or ballot.game_id not in games:
-            return BallotPhase.DECIDED
-        return _GAME_PHASES.get(games[ballot.game_id], BallotPhase.DECIDED)
+            return BallotPhase.ENDED
+        return _GAME_PHASES.get(games[ballot.game_id], BallotPhase.ENDED)
 
     # --- seats, replays
 

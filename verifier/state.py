@@ -44,12 +44,18 @@ class GameState(IntEnum):
 
 
 class BallotPhase(IntEnum):
-    """Where a ballot's clock stands."""
+    """Ballot.Phase: where a ballot's clock stands. It is drawn by its first commitment, so both first phases commit."""
 
-    DRAWING = 0
-    COMMITTING = 1
-    REVEALING = 2
-    DECIDED = 3
+    NONE = 0
+    DRAWING = 1
+    COMMITTING = 2
+    REVEALING = 3
+    ENDED = 4
+
+    @property
+    def takes_commitments(self) -> bool:
+        """True while a drawn verifier may commit."""
+        return self in (BallotPhase.DRAWING, BallotPhase.COMMITTING)
 
 
 @dataclass(frozen=True)
@@ -220,9 +226,9 @@ def _of_ballot(ballot: BallotView, phase: BallotPhase, facts: Facts) -> Iterator
         return
     vote = facts.votes.get(ballot.subject)
     if vote is None:
-        if phase == BallotPhase.COMMITTING:
+        if phase.takes_commitments:
             yield AuditBallot(ballot.subject)
-    elif phase == BallotPhase.COMMITTING and facts.me not in ballot.committed:
+    elif phase.takes_commitments and facts.me not in ballot.committed:
         yield CommitVote(ballot.subject, vote)
     elif phase == BallotPhase.REVEALING and facts.me in ballot.committed - ballot.revealed.keys():
         yield RevealVote(ballot.subject, vote)

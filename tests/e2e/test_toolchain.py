@@ -28,6 +28,13 @@ def test_tools_have_the_pinned_versions():
     assert "1.7.1" in version(forge_binary())
 
 
+@pytest.mark.slow
+def test_solc_wrapper_says_the_installed_compiler_s_version():
+    command = ["node", "-p", "require('solc').version()"]
+    installed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+    assert installed in version(solc_directory() / "solc-v0.8.30")
+
+
 def test_solc_wrapper_unknown_option_fails():
     result = subprocess.run([str(solc_directory() / "solc-v0.8.30"), "--bin"], check=False, capture_output=True)
     assert result.returncode == 1

@@ -111,7 +111,9 @@ def test_drawn_ballot_is_audited_committed_and_revealed(vote: Verdict):
     def at(phase: BallotPhase, votes: dict[bytes, Verdict]) -> list[state.Instruction]:
         return decide(view, Facts(ME, ballots={SUBJECT: phase}, seats={SUBJECT: (OTHER, ME)}, votes=votes))
 
+    assert at(BallotPhase.DRAWING, {}) == [state.AuditBallot(SUBJECT)]
     assert at(BallotPhase.COMMITTING, {}) == [state.AuditBallot(SUBJECT)]
+    assert at(BallotPhase.DRAWING, {SUBJECT: vote}) == [state.CommitVote(SUBJECT, vote)]
     assert at(BallotPhase.COMMITTING, {SUBJECT: vote}) == [state.CommitVote(SUBJECT, vote)]
     assert at(BallotPhase.REVEALING, {SUBJECT: vote}) == []
     view.fold([Said("BallotCommitted", {"subject": SUBJECT, "verifier": ME})])

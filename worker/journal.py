@@ -1,0 +1,143 @@
+"""The device's journal: facts as JSON lines, each on disk before anything follows from it, and outputs not yet sent.
+
+After a crash at any point the lines read back are the facts up to some moment; a line that was cut short never counted.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import IO
+
+from protocol.blobs import blob_id
+from worker.errors import JournalBusy, JournalCorrupt
+from worker.facts import Fact, fact_from_json, fact_to_json
+
+COMPACT_ABOVE_BYTES = 256 * 1024
+_FILE = "journal.jsonl"
+_OUTPUTS = "outputs"
+
+
+class Journal:
+    """One device's journal in a folder of its own, which a lock keeps to one process."""
+
+    def __init__(self, folder: Path) -> None:
+        """Opens or makes it. Raises JournalBusy, JournalCorrupt, OSError."""
+        self._folder = folder
+        (folder / _OUTPUTS).mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = _locked(folder / "lock")
+        self._path = folder / _FILE
+        self.facts: tuple[Fact, ...] = self._read()
+        self._file = self._path.open("ab")
+        self._compact_above = max(COMPACT_ABOVE_BYTES, 4 * self._path.stat().st_size)
+        _sync_folder(folder)
+
+    def append(self, fact: Fact) -> None:
+        """Writes a fact; when this returns it survives a crash of the machine."""
+        self._file.write(_line(fact))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it has grown enough to be compacted."""
+        return self._file.tell() > self._compact_above
+
+    def compact(self, keeps: Callable[[Fact], bool]) -> None:
+        """Rewrites the journal with the facts that are still needed, in their order."""
+        facts = [fact for fact in self._read() if keeps(fact)]
+        draft = self._folder / f"{_FILE}.part"
+        with draft.open("wb") as file:
+            file.writelines(_line(fact) for fact in facts)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self._path)
+        _sync_folder(self._folder)
+        self._file.close()
+        self._file = self._path.open("ab")
+        self._compact_above = max(COMPACT_ABOVE_BYTES, 4 * self._path.stat().st_size)
+
+    def close(self) -> None:
+        """Closes the files and gives the lock back."""
+        self._file.close()
+        self._lock.close()
+
+    # --- outputs
+
+    def keep_outputs(self, blob: bytes) -> bytes:
+        """Stores an output blob until it is forgotten; returns its blob id."""
+        name = blob_id(blob)
+        draft = self._outputs(name).with_suffix(".part")
+        with draft.open("wb") as file:
+            file.write(blob)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self._outputs(name))
+        _sync_folder(self._folder / _OUTPUTS)
+        return name
+
+    def outputs(self, name: bytes) -> bytes | None:
+        """The output blob of that id; None if it is gone or damaged."""
+        try:
+            blob = self._outputs(name).read_bytes()
+        except FileNotFoundError:
+            return None
+        return blob if blob_id(blob) == name else None
+
+    def forget_outputs(self, name: bytes) -> None:
+        """Removes an output blob."""
+        self._outputs(name).unlink(missing_ok=True)
+
+    def forget_outputs_but(self, names: Collection[bytes]) -> None:
+        """Removes the output blobs that a crash left behind."""
+        kept = {self._outputs(name) for name in names}
+        for path in (self._folder / _OUTPUTS).iterdir():
+            if path not in kept:
+                path.unlink()
+
+    def _outputs(self, name: bytes) -> Path:
+        return self._folder / _OUTPUTS / name.hex()
+
+    # --- inside
+
+    def _read(self) -> tuple[Fact, ...]:
+        """The facts on disk; what a crash left of a last line is cut off."""
+        if not self._path.exists():
+            return ()
+        data = self._path.read_bytes()
+        whole = data.rfind(b"\n") + 1
+        if whole < len(data):
+            with self._path.open("r+b") as file:
+                file.truncate(whole)
+                os.fsync(file.fileno())
+        return tuple(_fact(number, line) for number, line in enumerate(data[:whole].splitlines(), 1))
+
+
+def _fact(number: int, line: bytes) -> Fact:
+    try:
+        return fact_from_json(json.loads(line))
+    except (ValueError, JournalCorrupt) as error:
+        raise JournalCorrupt(f"line {number} of the journal: {error}") from error
+
+
+def _line(fact: Fact) -> bytes:
+    return json.dumps(fact_to_json(fact), separators=(",", ":")).encode() + b"\n"
+
+
+def _locked(path: Path) -> IO[bytes]:
+    file = path.open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise JournalBusy(f"another agent of this device holds {path}") from error
+    return file
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
