@@ -34,11 +34,12 @@ PRODUCT := .venv/.made
 CONTRACTS := .venv-contracts/.made
 NODE := node_modules/.made
 COMPILED := build/.made
+FORGE = $(firstword $(wildcard node_modules/@foundry-rs/forge-*/bin/forge))
 COMPILE := $(UV) pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 UPGRADED := $(if $(filter 1,$(UPGRADE)), --upgrade)
 
-.PHONY: help setup environments run lint format test test-python test-contracts bench gas lock clean distclean
+.PHONY: help setup environments run lint format test test-python test-contracts fuzz bench gas lock clean distclean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,10 +69,14 @@ test: test-python test-contracts ## every test that CI runs; ONLY='tests/market 
 test-python: environments ## the tests of everything but the contracts
 	$(BIN)/python -m pytest -n 2 --dist loadscope $(or $(ONLY),tests)
 
-test-contracts: environments ## the contracts' tests, by Brownie on anvil
+test-contracts: environments ## the contracts' tests, by Brownie on anvil, then 50,000 random calls by forge
 ifeq ($(ONLY),)
 	$(BIN)/python -m deploy.toolchain.brownie test tests/contracts -o addopts= --disable-warnings
+	$(FORGE) test
 endif
+
+fuzz: environments ## a million random calls against the contracts' invariants (docs/invariants.md); some 20 minutes
+	FOUNDRY_INVARIANT_RUNS=4000 $(FORGE) test --match-contract MarketTest
 
 bench: setup ## measure the figures of the design that need no chain; writes var/bench
 	@exec $(BIN)/python -m deploy.bench

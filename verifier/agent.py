@@ -16,7 +16,7 @@ from chain.calls import SeatVerdict
 from chain.errors import RpcFailed
 from chain.outbox import Outbox
 from protocol.merkle import ResultTree
-from protocol.verdicts import Verdict, ballot_commitment, epoch_salt, salt_of
+from protocol.verdicts import ballot_commitment, epoch_salt, salt_of
 from verifier import db
 from verifier.audit import Duties, LeafEvidence
 from verifier.context import Context
@@ -132,12 +132,10 @@ class Agent:
         if leaf is None:
             return
         drawn = set(self._facts.drawn_for(epoch, leaf))
-        accusers = [
-            SeatVerdict(verifier, verdicts.packed, verdicts.digests)
-            for verifier, verdicts in epoch.revealed.items()
-            if verdicts.on(todo.leaf_number) == Verdict.WRONG and verifier in drawn
+        said = [
+            SeatVerdict(v, verdicts.packed, verdicts.digests) for v, verdicts in epoch.revealed.items() if v in drawn
         ]
-        args = (leaf.reference(), leaf.place.leaf.signature, todo.task, accusers)
+        args = (leaf.reference(), leaf.place.leaf.signature, todo.task, said)
         log.info("challenge", epoch=todo.epoch_id, leaf=todo.leaf_number, task=todo.task, device=leaf.device)
         self._send("challenge", f"{self._epoch_ident(todo.epoch_id)}/{todo.leaf_number}", "Panel", "open", args)
 
@@ -235,8 +233,7 @@ def _result_proof(leaf: LeafEvidence, position: int) -> tuple[object, ...]:
         result.wu,
         result.status,
         tuple(node.hash for node in path),
-        tuple(node.sums[0] for node in path),
-        tuple(node.sums[1] for node in path),
+        tuple(node.sums for node in path),
     )
 
 

@@ -66,7 +66,6 @@ class FactsReader:
             votes={s: v for s in mine if (v := self._vote_of(view, view.ballots[s])) is not None},
             drawn_for_program=self._programs(view),
             may_commit=may_commit,
-            resolvable=frozenset(g for g, state in games.items() if state == GameState.DECIDED and self._resolves(g)),
         )
 
     # --- duties
@@ -134,11 +133,11 @@ class FactsReader:
 
     def _game_states(self, view: ChainView) -> dict[bytes, GameState]:
         states: dict[bytes, GameState] = {}
-        for game_id in view.games:
+        for game_id, game in view.games.items():
             if game_id in self._over:
                 continue
             states[game_id] = GameState(self._context.client.call("Panel", "stateOf", game_id))
-            if states[game_id] in (GameState.REJECTED, GameState.HUNG):
+            if game.outcome is not None and states[game_id] in (GameState.REJECTED, GameState.HUNG):
                 self._over.add(game_id)
         return states
 
@@ -205,10 +204,3 @@ class FactsReader:
             if self._me in verifiers:
                 drawn.add(program_id)
         return frozenset(drawn)
-
-    def _resolves(self, game_id: bytes) -> bool:
-        try:
-            self._context.client.call("Panel", "resolve", game_id, sender=self._me)
-        except ContractReverted:
-            return False
-        return True

@@ -5,7 +5,7 @@ what it is about, and carrying one out twice has the effect of once.
 
     epoch    seeded -> audit -> commit -> (all committed) reveal -> (window) challenge what is wrong
     ballot   drawn  -> audit -> commit -> reveal            a leaf's redraw, or a panel's vote
-    game     decided -> resolve; upheld -> slash the seats that attested the convicted task
+    game     past its appeal time -> resolve; upheld -> slash the seats that attested the convicted task
     program  drawn  -> recompute -> attest
 """
 
@@ -37,7 +37,7 @@ class GameState(IntEnum):
     DRAWING = 1
     COMMITTING = 2
     REVEALING = 3
-    DECIDED = 4
+    DECIDED = 4  # may be appealed; from the next state on nothing changes, whether it was carried out or not
     UPHELD = 5
     REJECTED = 6
     HUNG = 7
@@ -82,7 +82,6 @@ class Facts:
     votes: Mapping[bytes, Verdict] = field(default_factory=dict)
     drawn_for_program: frozenset[bytes] = frozenset()
     may_commit: frozenset[int] = frozenset()
-    resolvable: frozenset[bytes] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -235,9 +234,11 @@ def _of_ballot(ballot: BallotView, phase: BallotPhase, facts: Facts) -> Iterator
 
 
 def _of_game(view: ChainView, game: GameView, state: GameState, facts: Facts) -> Iterator[Instruction]:
-    if game.game_id in facts.resolvable and game.outcome is None:
-        yield ResolveGame(game.game_id)
-    if state != GameState.UPHELD or game.outcome is None:
+    if game.outcome is None:
+        if state in (GameState.UPHELD, GameState.REJECTED, GameState.HUNG):
+            yield ResolveGame(game.game_id)
+        return
+    if state != GameState.UPHELD:
         return
     epoch = view.epochs[game.epoch_id]
     for verifier, verdicts in epoch.revealed.items():

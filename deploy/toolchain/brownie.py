@@ -112,6 +112,8 @@ def run_brownie(
     with brownie_environment(target) as variables:
         command = [str(brownie_binary()), *arguments]
         variables.update(environment or {})
+        if target is not None:  # Brownie refuses to connect where its records are of an older chain of the same id
+            shutil.rmtree(project / "build" / "deployments" / str(target.chain_id), ignore_errors=True)
         if log is None:
             return subprocess.run(command, cwd=project, env=variables, check=False).returncode
         with log.open("ab") as output:

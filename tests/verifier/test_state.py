@@ -122,10 +122,10 @@ def test_drawn_ballot_is_audited_committed_and_revealed(vote: Verdict):
     assert at(BallotPhase.REVEALING, {SUBJECT: vote}) == []
 
 
-def test_decided_game_is_resolved_when_it_can_be_and_once():
+def test_game_is_resolved_once_and_not_before_its_appeal_time():
     view = view_of(posted(), SEEDED, challenge())
     assert decide(view, Facts(ME, games={GAME: GameState.DECIDED})) == []
-    ready = Facts(ME, games={GAME: GameState.DECIDED}, resolvable=frozenset({GAME}))
+    ready = Facts(ME, games={GAME: GameState.HUNG})
     assert decide(view, ready) == [state.ResolveGame(GAME)]
     view.fold([Said("ChallengeResolved", {"gameId": GAME, "outcome": int(GameState.HUNG)})])
     assert decide(view, ready) == []

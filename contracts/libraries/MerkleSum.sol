@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {Receipt} from "../interfaces/IMessages.sol";
+
+/// @notice Leaves, nodes and paths of the trees (docs/protocol.md section 3; in Python protocol/merkle.py).
+/// @dev A leaf is tagged 0 and its kind, a node 1 and its kind, so none can be taken for another. Padding is hash zero with
+/// sums zero, combined like any other node. Every path is checked for its exact length and its index against the count.
+library MerkleSum {
+    uint8 internal constant RESULT = 1;
+    uint8 internal constant RECEIPT = 2;
+    uint8 internal constant INPUT = 3;
+    uint8 internal constant WORD = 4;
+
+    /// @notice Thrown when a tree has no leaves, or the leaf's index is not below their number.
+    error MerkleSum_IndexOutside(uint256 index, uint256 count);
+    /// @notice Thrown when a proof has not one entry for each level.
+    error MerkleSum_ProofLength(uint256 got, uint256 needed);
+
+    /// @notice A result leaf's sums: wu and wu^2.
+    struct Work {
+        uint128 wu;
+        uint128 squaredWU;
+    }
+
+    function resultLeaf(uint32 taskIndex, uint64 outputLength, bytes32 outputRoot, uint64 wu, uint8 status)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return _leaf(RESULT, abi.encode(taskIndex, outputLength, outputRoot, wu, status));
+    }
+
+    function receiptLeaf(Receipt calldata receipt) internal pure returns (bytes32) {
+        return _leaf(RECEIPT, abi.encode(receipt));
+    }
+
+    function inputLeaf(uint64 length, bytes32 root) internal pure returns (bytes32) {
+        return _leaf(INPUT, abi.encode(length, root));
+    }
+
+    function wordLeaf(bytes32 word) internal pure returns (bytes32) {
+        return _leaf(WORD, abi.encode(word));
+    }
+
+    /// @notice ceil(log2 count).
+    function depth(uint256 count) internal pure returns (uint256 levels) {
+        while ((uint256(1) << levels) < count) ++levels;
+    }
+
+    /// @notice Root and sum of the receipt tree in which `leaf` stands at `index`.
+    function receiptRoot(
+        bytes32 leaf,
+        uint128 sum,
+        uint256 index,
+        uint256 count,
+        bytes32[] calldata siblings,
+        uint128[] calldata siblingSums
+    ) internal pure returns (bytes32, uint128) {
+        _checkPath(index, count, siblings.length);
+        _checkLength(siblingSums.length, siblings.length);
+        for (uint256 i; i < siblings.length; ++i) {
+            leaf = (index >> i) & 1 == 0
+                ? receiptNode(leaf, sum, siblings[i], siblingSums[i])
+                : receiptNode(siblings[i], siblingSums[i], leaf, sum);
+            sum += siblingSums[i]; // checked: a tree whose sums overflow has no valid path
+        }
+        return (leaf, sum);
+    }
+
+    /// @notice Root and sums of the result tree in which `leaf`, of `wu`, stands at `index`.
+    function resultRoot(
+        bytes32 leaf,
+        uint64 wu,
+        uint256 index,
+        uint256 count,
+        bytes32[] calldata siblings,
+        Work[] calldata siblingSums
+    ) internal pure returns (bytes32, Work memory sum) {
+        _checkPath(index, count, siblings.length);
+        _checkLength(siblingSums.length, siblings.length);
+        sum = Work(wu, uint128(wu) * wu);
+        for (uint256 i; i < siblings.length; ++i) {
+            Work memory other = siblingSums[i];
+            leaf = (index >> i) & 1 == 0
+                ? resultNode(leaf, sum, siblings[i], other)
+                : resultNode(siblings[i], other, leaf, sum);
+            sum.wu += other.wu;
+            sum.squaredWU += other.squaredWU;
+        }
+        return (leaf, sum);
+    }
+
+    /// @notice Root of the input or word tree in which `leaf` stands at `index`.
+    function plainRoot(uint8 kind, bytes32 leaf, uint256 index, uint256 count, bytes32[] calldata siblings)
+        internal
+        pure
+        returns (bytes32)
+    {
+        _checkPath(index, count, siblings.length);
+        for (uint256 i; i < siblings.length; ++i) {
+            leaf = (index >> i) & 1 == 0 ? plainNode(kind, leaf, siblings[i]) : plainNode(kind, siblings[i], leaf);
+        }
+        return leaf;
+    }
+
+    function receiptNode(bytes32 left, uint128 leftSum, bytes32 right, uint128 rightSum)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encodePacked(uint8(1), RECEIPT, left, leftSum, right, rightSum));
+    }
+
+    function resultNode(bytes32 left, Work memory leftSum, bytes32 right, Work memory rightSum)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(
+            abi.encodePacked(
+                uint8(1), RESULT, left, leftSum.wu, leftSum.squaredWU, right, rightSum.wu, rightSum.squaredWU
+            )
+        );
+    }
+
+    function plainNode(uint8 kind, bytes32 left, bytes32 right) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked(uint8(1), kind, left, right));
+    }
+
+    function _leaf(uint8 kind, bytes memory fields) private pure returns (bytes32) {
+        return keccak256(abi.encodePacked(uint8(0), kind, fields));
+    }
+
+    function _checkPath(uint256 index, uint256 count, uint256 length) private pure {
+        // INVARIANT: a path leads to one of the tree's leaves, never to its padding and never to an inner node.
+        if (index >= count) revert MerkleSum_IndexOutside(index, count);
+        _checkLength(length, depth(count));
+    }
+
+    function _checkLength(uint256 got, uint256 needed) private pure {
+        if (got != needed) revert MerkleSum_ProofLength(got, needed);
+    }
+}

@@ -1,0 +1,54 @@
+"""The market's HTTP service: `uvicorn market.app:create_app --factory`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from market import problems, settings
+from market.blobs.routes import router as blobs
+from market.context import Context, build
+from market.guard import BodyLimit, RequestLog
+from market.jobs.routes import router as jobs
+from market.leases.routes import router as leases
+from market.logs import configure_logs
+from market.network.routes import router as network
+from market.offers.routes import router as offers
+from market.programs.routes import router as programs
+from market.quotes.routes import router as quotes
+from market.sessions.routes import router as sessions
+from market.settlement.routes import router as epochs
+from market.wake import Waiters
+
+DESCRIPTION = """A marketplace for deterministic work: buyers post signed bids, devices pull leases, every result can be
+replayed. Errors are application/problem+json with a stable `code`."""
+ROUTERS = (network, programs, quotes, jobs, offers, sessions, leases, blobs, epochs)
+
+
+def create_app(context: Context | None = None) -> FastAPI:
+    """The app of one process; without a context it is built from the environment."""
+    configure_logs()
+    found = context or build(settings.load())
+    app = describe(found)
+    app.state.context = found
+    app.state.waiters = Waiters(found.settings.redis_url)
+    return app
+
+
+def describe(context: Context | None = None) -> FastAPI:
+    """The app with its routes; without a context it can only tell its OpenAPI."""
+    app = FastAPI(title="Multitude market", version="1", description=DESCRIPTION, lifespan=_lifespan)
+    for router in ROUTERS:
+        app.include_router(router)
+    problems.install(app)
+    limit = context.settings.body_max_bytes if context else 0
+    app.add_middleware(BodyLimit, limit=limit, exempt="/v1/blobs/")
+    app.add_middleware(RequestLog)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async with app.state.waiters.running():
+        yield
+    app.state.context.close()

@@ -1,0 +1,1 @@
+"""Blobs: bytes named by their keccak256."""

@@ -1,0 +1,1 @@
+"""Jobs: opened by signed bids, cut into spans."""

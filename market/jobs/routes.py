@@ -1,0 +1,232 @@
+"""Endpoints of jobs."""
+
+from collections import Counter
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+
+from market import events
+from market.access import ContextDep, WaitersDep, limited
+from market.jobs import service, views
+from market.jobs.models import Job, SpanState
+from market.problems import Problem
+from market.wire import BidField, HashPath, SignatureHex, Wire
+from protocol.encoding import checksum_address, from_hex
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+
+class JobRequest(Wire):
+    """A bid signed by its buyer."""
+
+    bid: BidField
+    signature: SignatureHex
+
+
+class JobOpening(Wire):
+    """The job of the bid; it opens when the chain has locked its budget."""
+
+    job_id: str
+    state: str
+
+
+class TaskCounts(BaseModel):
+    """Tasks by state; those committed are drawn or undrawn once the epoch has its seed."""
+
+    open: int = 0
+    leased: int = 0
+    accepted: int = 0
+    committed: int = 0
+    final: int = 0
+
+
+class JobBody(Wire):
+    """A job and how far it is; `refunded` in wei once it is closed."""
+
+    job_id: str
+    state: str
+    bid: BidField
+    fee_ppm: int
+    period: int
+    tasks: TaskCounts
+    refunded: str | None
+    error: str | None
+
+
+class JobPage(BaseModel):
+    """Jobs, newest first; `next` continues, null at the end."""
+
+    jobs: list[JobBody]
+    next: int | None
+
+
+class ResultBody(BaseModel):
+    """A task: open, leased, accepted, committed, drawn, undrawn or final; its output as 0x-hex."""
+
+    task: int
+    state: str
+    output: str | None
+    wu: str | None
+    status: int | None
+    device: str | None
+    epoch: int | None
+    drawn: bool | None
+
+
+class ResultPage(BaseModel):
+    """Results in task order; `next` continues, null at the end."""
+
+    results: list[ResultBody]
+    next: int | None
+
+
+class BillItem(Wire):
+    """One device's work in one epoch, and where its money went; wei."""
+
+    device: str
+    epoch: int | None
+    state: str
+    tasks: int
+    wu: str
+    amount: str
+    fee: str
+    deduction: str
+    surcharge: str
+    paid: str
+    bonded: str
+
+
+class Bill(Wire):
+    """The itemised receipt of a job; wei. `spent` = pay + fees + surcharge, `verification` = deductions + surcharge."""
+
+    job_id: str
+    state: str
+    budget: str
+    spent: str
+    fees: str
+    verification: str
+    refunded: str | None
+    items: list[BillItem]
+
+
+def body_of(job: Job, counts: Counter[str]) -> JobBody:
+    """A job on the wire."""
+    return JobBody(
+        job_id=job.job_id,
+        state=job.state,
+        bid=job.bid,
+        fee_ppm=job.fee_ppm,
+        period=job.period,
+        tasks=TaskCounts(**{state: counts[state] for state in SpanState}),
+        refunded=None if job.refunded is None else str(job.refunded),
+        error=job.error,
+    )
+
+
+@router.post("", status_code=202, operation_id="submitJob", dependencies=[Depends(limited("job"))])
+def submit_job(
+    request: JobRequest,
+    context: ContextDep,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")] = None,
+) -> JobOpening:
+    """Open a job on a signed bid. Repeating it gives the same job; `idempotency_conflict` for a reused key."""
+    job = service.submit(context, request.bid, from_hex(request.signature), idempotency_key)
+    return JobOpening(job_id=job.job_id, state=job.state)
+
+
+@router.get("", operation_id="listJobs")
+def list_jobs(
+    context: ContextDep,
+    buyer: Annotated[str | None, Query(pattern=r"^0x[0-9a-fA-F]{40}$")] = None,
+    cursor: Annotated[int | None, Query(ge=0, le=2**62)] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> JobPage:
+    """Jobs, newest first, of one buyer or of all."""
+    rows = service.page(context, None if buyer is None else checksum_address(buyer), cursor, limit)
+    with context.sessions() as session:
+        counts = service.task_counts(session, rows)
+    jobs = [body_of(row, counts[row.job_id]) for row in rows]
+    return JobPage(jobs=jobs, next=rows[-1].seq if len(rows) == limit else None)
+
+
+@router.get("/{job}", operation_id="getJob")
+def get_job(job: HashPath, context: ContextDep) -> JobBody:
+    """A job and how far it is."""
+    row = service.get(context, job)
+    with context.sessions() as session:
+        counts = service.task_counts(session, [row])
+    return body_of(row, counts[row.job_id])
+
+
+@router.get("/{job}/results", operation_id="listResults")
+def list_results(
+    job: HashPath,
+    context: ContextDep,
+    cursor: Annotated[int, Query(ge=0, le=2**32)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> ResultPage:
+    """The results of a job in task order, from task `cursor` on."""
+    row = service.get(context, job)
+    found = views.results_page(context, row, cursor, limit)
+    bodies = [ResultBody(**{**task._asdict(), "wu": None if task.wu is None else str(task.wu)}) for task in found]
+    after = cursor + len(found)
+    return ResultPage(results=bodies, next=after if found and after < row.bid.task_count else None)
+
+
+@router.get("/{job}/receipt", operation_id="getJobReceipt")
+def get_receipt(job: HashPath, context: ContextDep) -> Bill:
+    """Where a job's money went, leaf by leaf."""
+    row = service.get(context, job)
+    items = views.bill(context, row)
+    claimed = [item for item in items if item.state == "claimed"]
+    return Bill(
+        job_id=row.job_id,
+        state=row.state,
+        budget=str(row.bid.budget),
+        spent=str(sum(item.amount + item.fee + item.surcharge for item in claimed)),
+        fees=str(sum(item.fee for item in claimed)),
+        verification=str(sum(item.deduction + item.surcharge for item in claimed)),
+        refunded=None if row.refunded is None else str(row.refunded),
+        items=[_item(item) for item in items],
+    )
+
+
+@router.get(
+    "/{job}/events",
+    operation_id="followJob",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)
+async def follow_job(
+    job: HashPath,
+    context: ContextDep,
+    waiters: WaitersDep,
+    last_event_id: Annotated[str | None, Header(max_length=20)] = None,
+) -> StreamingResponse:
+    """A job's story as server-sent events, from the start or after Last-Event-ID."""
+    await run_in_threadpool(service.get, context, job)
+    after = last_event_id or "0"
+    if not after.isascii() or not after.isdigit() or int(after) >= 2**63:
+        raise Problem(422, "request_invalid", "Last-Event-ID is not an id of this stream")
+    stream = events.stream(context, waiters, job, int(after))
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+
+def _item(item: views.Item) -> BillItem:
+    return BillItem(
+        device=item.device,
+        epoch=item.epoch,
+        state=item.state,
+        tasks=item.tasks,
+        wu=str(item.wu),
+        amount=str(item.amount),
+        fee=str(item.fee),
+        deduction=str(item.deduction),
+        surcharge=str(item.surcharge),
+        paid=str(item.paid),
+        bonded=str(item.bonded),
+    )

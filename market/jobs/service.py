@@ -1,0 +1,143 @@
+"""Jobs from signed bids, and what is told of them."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from market import events
+from market.blobs.store import BlobMissing
+from market.context import Context
+from market.jobs.models import IdempotencyKey, Job, JobState, Span
+from market.problems import Problem, not_found
+from market.programs.models import Program
+from market.settlement.gateway import Call
+from protocol.encoding import ZERO_ADDRESS, to_hex
+from protocol.manifest import Manifest
+from protocol.messages import Bid
+from protocol.spans import tasks_of_span
+
+SPANS_AT_ONCE = 10_000
+
+
+def submit(context: Context, bid: Bid, signature: bytes, key: str | None) -> Job:
+    """The job of a signed bid, which the chain is asked to open. Repeating it gives the same job.
+
+    Problem 409 where the key was used for another bid, 422 where the bid cannot be served.
+    """
+    bid.check_rules()
+    bid.check_signature(context.domain, signature, bid.buyer)
+    job_id = to_hex(bid.job_id)
+    with context.sessions() as session:
+        _check_key(session, key, job_id)
+        known = session.get(Job, job_id)
+    if known is not None:
+        return known
+    _check_terms(context, bid)
+    _check_program(context, bid)
+    _check_manifest(context, bid)
+    with context.transaction() as session:
+        if key is not None:
+            session.execute(upsert(IdempotencyKey).values(key=key, job_id=job_id).on_conflict_do_nothing())
+            _check_key(session, key, job_id)
+        values = {
+            "job_id": job_id,
+            "buyer": bid.buyer,
+            "program_id": to_hex(bid.program_id),
+            "bid_json": bid.to_json(),
+            "signature": to_hex(signature),
+            "state": JobState.OPENING,
+            "fee_ppm": context.fee_ppm,
+        }
+        made = session.execute(upsert(Job).values(values).on_conflict_do_nothing().returning(Job.job_id)).first()
+        if made is not None:
+            _add_spans(session, job_id, bid.span_count)
+            events.record(session, job_id, "submitted", tasks=bid.task_count, spans=bid.span_count)
+            call = Call("open_job", job_id, "JobEscrow", "openJob", (bid, signature), attempts=3)
+            context.chain.enqueue(session, call)
+        return session.get_one(Job, job_id)
+
+
+def get(context: Context, job_id: str) -> Job:
+    """A job. Problem 404 where there is none."""
+    with context.sessions() as session:
+        row = session.get(Job, job_id)
+    if row is None:
+        raise not_found("job")
+    return row
+
+
+def page(context: Context, buyer: str | None, before: int | None, limit: int) -> list[Job]:
+    """Jobs, newest first, before a cursor."""
+    query = select(Job).order_by(Job.seq.desc()).limit(limit)
+    if buyer is not None:
+        query = query.where(Job.buyer == buyer)
+    if before is not None:
+        query = query.where(Job.seq < before)
+    with context.sessions() as session:
+        return list(session.scalars(query))
+
+
+def task_counts(session: Session, jobs: Sequence[Job]) -> dict[str, Counter[str]]:
+    """For each job how many of its tasks are in each state of their spans."""
+    counts: dict[str, Counter[str]] = {job.job_id: Counter() for job in jobs}
+    ids = list(counts)
+    query = select(Span.job_id, Span.state, func.count()).where(Span.job_id.in_(ids)).group_by(Span.job_id, Span.state)
+    for job_id, state, spans in session.execute(query):
+        counts[job_id][state] = spans
+    for job in jobs:
+        bid = job.bid
+        last = session.scalar(select(Span.state).where(Span.job_id == job.job_id, Span.span == bid.span_count - 1))
+        found = counts[job.job_id]
+        for state in found:
+            found[state] *= bid.span_tasks
+        if last is not None:
+            missing = bid.span_tasks - len(tasks_of_span(bid.span_count - 1, bid.task_count, bid.span_tasks))
+            found[last] -= missing
+    return counts
+
+
+def _check_key(session: Session, key: str | None, job_id: str) -> None:
+    """Problem 409 where the key opened another job; a key of a refused bid is free again."""
+    used = None if key is None else session.get(IdempotencyKey, key)
+    if used is not None and used.job_id != job_id:
+        raise Problem(409, "idempotency_conflict", "this key was used for another bid")
+
+
+def _check_terms(context: Context, bid: Bid) -> None:
+    if bid.settler not in (ZERO_ADDRESS, context.settler.address):
+        raise Problem(422, "bid_refused", f"the bid names another settler than {context.settler.address}")
+    if bid.max_fee_ppm < context.fee_ppm:
+        raise Problem(422, "bid_refused", f"maxFeePpm is below the fee of {context.fee_ppm}")
+    if bid.task_count > context.settings.max_tasks:
+        raise Problem(422, "bid_refused", f"more than {context.settings.max_tasks} tasks")
+    if bid.deadline <= context.now() + context.clock("lease"):
+        raise Problem(422, "bid_refused", "the deadline is past or too near")
+
+
+def _check_program(context: Context, bid: Bid) -> None:
+    with context.sessions() as session:
+        program = session.get(Program, to_hex(bid.program_id))
+    if program is None or program.state != "registered":
+        raise Problem(422, "program_unknown", "the program is not registered here")
+    if bid.task_limit_wu > program.limit_wu:
+        raise Problem(422, "bid_refused", f"taskLimitWU is above the program's {program.limit_wu}")
+
+
+def _check_manifest(context: Context, bid: Bid) -> None:
+    try:
+        manifest = Manifest.parse(context.blobs.get(to_hex(bid.manifest)))
+    except BlobMissing:
+        raise Problem(422, "manifest_missing", "the manifest was not uploaded") from None
+    manifest.check_bid(bid)
+    missing = next((e for e in manifest.inputs if e.data is None and not context.blobs.has(to_hex(e.hash))), None)
+    if missing is not None:
+        raise Problem(422, "input_missing", f"the input {to_hex(missing.hash)} was not uploaded")
+
+
+def _add_spans(session: Session, job_id: str, count: int) -> None:
+    for start in range(0, count, SPANS_AT_ONCE):
+        rows = [{"job_id": job_id, "span": span} for span in range(start, min(start + SPANS_AT_ONCE, count))]
+        session.execute(insert(Span), rows)

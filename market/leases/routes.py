@@ -1,0 +1,160 @@
+"""Endpoints of leases."""
+
+import asyncio
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import Field
+from starlette.concurrency import run_in_threadpool
+
+from market.access import ContextDep, DeviceDep, WaitersDep
+from market.leases import receipts, service
+from market.programs.routes import ProgramBody, body_of
+from market.wake import LEASES
+from market.wire import BidField, Hash, HashPath, LeaseField, ReceiptField, SignatureHex, Wire
+from protocol.encoding import from_hex, uint_from_json
+from protocol.errors import ProtocolError
+from protocol.merkle import TaskResult
+
+router = APIRouter(prefix="/v1/leases", tags=["leases"])
+
+LeaseIdPath = Annotated[int, Path(ge=1, le=2**63 - 1)]
+CONFLICTS: dict[int | str, dict[str, Any]] = {
+    409: {"description": "Codes lease_expired, lease_fenced, device_convicted, period_closed, deadline_passed"}
+}
+ResultRow = Annotated[
+    list[int | str],
+    Field(min_length=5, max_length=5, description="taskIndex, outputLength, outputRoot, wu, status (section 9)"),
+]
+
+
+class ReceiptBase(Wire):
+    """What the market has accepted of a device for a job and period: its next receipt covers this and more."""
+
+    first_word: int
+    words: list[str]
+    count: int
+    total_wu: str = Field(alias="totalWU")
+
+
+class LeaseGrant(Wire):
+    """A lease with all that a device needs to check it and to work on it."""
+
+    lease: LeaseField
+    signature: str
+    period: int
+    receipt_base: ReceiptBase | None
+    bid: BidField
+    bid_signature: str
+    program: ProgramBody
+    manifest: str
+    heartbeat_seconds: float
+    price_wei_per_gwu: str = Field(alias="priceWeiPerGWU")
+
+
+class WorkRequest(Wire):
+    """The results of a lease's tasks in their order, the blob of outputs, and the cumulative receipt."""
+
+    results: Annotated[list[ResultRow], Field(min_length=1, max_length=65_536)]
+    outputs: Hash
+    receipt: ReceiptField
+    signature: SignatureHex
+
+
+class WorkAccepted(Wire):
+    """The work will be paid, unless it is found wrong."""
+
+    accepted: bool = True
+
+
+@router.post(
+    "/next", operation_id="nextLease", response_model=LeaseGrant, responses={204: {"description": "Nothing yet"}}
+)
+async def next_lease(
+    device: DeviceDep,
+    context: ContextDep,
+    waiters: WaitersDep,
+    wait: Annotated[float, Query(ge=0, le=60, description="seconds to wait at most; 25 are granted")] = 20,
+) -> Any:
+    """The live lease of the device, or its next one as soon as there is one (long poll)."""
+    end = time.monotonic() + min(wait, context.settings.poll_max_seconds)
+    while True:
+        grant = await run_in_threadpool(service.next_lease, context, device)
+        if grant is not None:
+            return _body(context, grant)
+        left = end - time.monotonic()
+        if left <= 0:
+            return Response(status_code=204)
+        await waiters.wait(LEASES, min(left, context.settings.poll_step_seconds))
+        await asyncio.sleep(0)
+
+
+@router.post(
+    "/{job}/{lease}/heartbeat",
+    status_code=204,
+    operation_id="keepLease",
+    responses=CONFLICTS,
+    response_class=Response,
+)
+def heartbeat(job: HashPath, lease: LeaseIdPath, device: DeviceDep, context: ContextDep) -> Response:
+    """Keep a lease alive."""
+    service.heartbeat(context, device, job, lease)
+    return Response(status_code=204)
+
+
+@router.post("/{job}/{lease}/release", status_code=204, operation_id="releaseLease", response_class=Response)
+def release(job: HashPath, lease: LeaseIdPath, device: DeviceDep, context: ContextDep) -> Response:
+    """Give a lease back."""
+    service.release(context, device, job, lease)
+    return Response(status_code=204)
+
+
+@router.post("/{job}/{lease}/results", operation_id="submitResults", responses=CONFLICTS)
+def submit_results(
+    job: HashPath, lease: LeaseIdPath, request: WorkRequest, device: DeviceDep, context: ContextDep
+) -> WorkAccepted:
+    """Hand in the work of a lease. Repeating it gives the same answer; `receipt_invalid` names what does not fit.
+
+    `period_closed` carries the new period and what is accepted in it: sign this lease's results again on top of that.
+    """
+    context.limits.check_caller(device, "results")
+    results = tuple(_result(row) for row in request.results)
+    work = receipts.Submission(results, request.outputs, request.receipt, from_hex(request.signature))
+    receipts.accept(context, device, job, lease, work)
+    return WorkAccepted()
+
+
+def _result(row: list[int | str]) -> TaskResult:
+    try:
+        task, length, root, wu, status = row
+        return TaskResult(
+            uint_from_json(task, 32, "taskIndex"),
+            _either(length, "outputLength"),
+            from_hex(root, 32, "outputRoot"),
+            _either(wu, "wu"),
+            uint_from_json(status, 8, "status"),
+        )
+    except ProtocolError as error:
+        raise receipts.invalid(error.reason) from None
+
+
+def _either(value: int | str, name: str) -> int:
+    """A uint64 in its JSON form, or as a plain number."""
+    return uint_from_json(str(value) if type(value) is int else value, 64, name)
+
+
+def _body(context: Any, grant: service.Grant) -> LeaseGrant:
+    base = receipts.base_of(grant.base)
+    return LeaseGrant(
+        lease=grant.lease.message,
+        signature=grant.lease.signature,
+        period=grant.job.period,
+        receipt_base=None if base is None else ReceiptBase.model_validate(base),
+        bid=grant.job.bid,
+        bid_signature=grant.job.signature,
+        program=body_of(grant.program),
+        manifest=str(grant.job.bid_json["manifest"]),
+        heartbeat_seconds=float(context.clock("heartbeat")),
+        price_wei_per_gwu=str(grant.lease.price),
+    )

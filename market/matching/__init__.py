@@ -1,0 +1,1 @@
+"""Matching: bids meet offers; one pure function behind one seam."""

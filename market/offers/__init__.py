@@ -1,0 +1,1 @@
+"""Offers: what devices ask, and which of them are there."""

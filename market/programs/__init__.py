@@ -1,0 +1,1 @@
+"""Programs: admission of uploaded modules and their registration on chain."""

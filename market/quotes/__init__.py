@@ -1,0 +1,1 @@
+"""Quotes: a sample of the inputs is run before money moves."""

@@ -1,0 +1,1 @@
+"""Devices: their binding to an owner, and their sessions."""

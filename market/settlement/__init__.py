@@ -1,0 +1,1 @@
+"""Settlement: epochs of receipts, their posting, and their claims."""
