@@ -129,14 +129,13 @@ class Agent:
     def _open_challenge(self, todo: OpenChallenge) -> None:
         epoch = self._view.epochs[todo.epoch_id]
         leaf = self._leaf(todo.epoch_id, todo.leaf_number)
-        if leaf is None:
+        if leaf is None or self._view.is_convicted(leaf.device):
             return
         drawn = set(self._facts.drawn_for(epoch, leaf))
         said = [
             SeatVerdict(v, verdicts.packed, verdicts.digests) for v, verdicts in epoch.revealed.items() if v in drawn
         ]
         args = (leaf.reference(), leaf.place.leaf.signature, todo.task, said)
-        log.info("challenge", epoch=todo.epoch_id, leaf=todo.leaf_number, task=todo.task, device=leaf.device)
         self._send("challenge", f"{self._epoch_ident(todo.epoch_id)}/{todo.leaf_number}", "Panel", "open", args)
 
     # --- ballots and games

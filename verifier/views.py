@@ -93,6 +93,7 @@ class ChainView:
     games: dict[bytes, GameView] = field(default_factory=dict)
     programs: dict[bytes, ProgramView] = field(default_factory=dict)
     fees_ppm: dict[bytes, int] = field(default_factory=dict)
+    convicted: set[str] = field(default_factory=set)
 
     def fold(self, events: Iterable[EventLike]) -> None:
         """Takes in events in chain order; those of other concerns are passed over."""
@@ -101,9 +102,9 @@ class ChainView:
             if handler is not None:
                 handler(self, event.args)
 
-    def epoch_of_ballot(self, ballot: BallotView) -> EpochView | None:
-        """The epoch that a ballot is about."""
-        return self.epochs.get(ballot.epoch_id)
+    def is_convicted(self, device: str) -> bool:
+        """True when a game against the device was upheld: nothing of it can be challenged again."""
+        return device in self.convicted
 
 
 def _job_opened(view: ChainView, args: Mapping[str, Any]) -> None:
@@ -215,7 +216,12 @@ def _program_attested(view: ChainView, args: Mapping[str, Any]) -> None:
         program.complete = bool(args["complete"])
 
 
+def _convicted(view: ChainView, args: Mapping[str, Any]) -> None:
+    view.convicted.add(str(args["device"]))
+
+
 _HANDLERS = {
+    "Convicted": _convicted,
     "JobOpened": _job_opened,
     "Posted": _posted,
     "EpochOpened": _epoch_opened,

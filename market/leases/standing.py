@@ -21,6 +21,7 @@ def device_standing(session: Session, row: Device) -> DeviceStanding:
         unfinal=unfinal_wei(session, row.address),
         unattested=_has_unattested(session, row.address),
         lease_spans=row.lease_spans,
+        open_games=row.open_games,
     )
 
 

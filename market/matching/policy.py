@@ -25,7 +25,8 @@ class LeasePolicy:
 @dataclass(frozen=True)
 class DeviceStanding:
     """A device as leasing sees it. `unfinal` is the pay in wei that it may still lose, `unattested` says that some of
-    its accepted work has not come through its window, `lease_spans` what its last lease suggests for the next."""
+    its accepted work has not come through its window, `lease_spans` what its last lease suggests for the next,
+    `open_games` counts the challenges against it."""
 
     address: str
     bound: bool
@@ -34,6 +35,7 @@ class DeviceStanding:
     unfinal: int = 0
     unattested: bool = False
     lease_spans: int = 1
+    open_games: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ def device_refusal(device: DeviceStanding, policy: LeasePolicy) -> str | None:
         return "device_unbound"
     if device.convicted:
         return "device_convicted"
+    if device.open_games:
+        return "device_accused"
     if is_stakeless(device, policy):
         return "unattested_work" if device.unattested else None
     return "unfinal_pay" if device.unfinal >= device.stake else None

@@ -165,7 +165,8 @@ def _push_entry(context: Context, session: Session, epoch: Epoch, tree: EntryTre
     left = [leaf for leaf in left if not devices[leaf.device].convicted]
     if facts.phase in JUDGED:
         for leaf in left:
-            _judge(context, session, tree, leaf)
+            if not _is_left_to_a_challenge(session, tree.epoch_id, leaf, devices[leaf.device], facts):
+                _judge(context, session, tree, leaf)
     if facts.phase == EpochState.FINAL:
         able = [leaf for leaf in left if leaf.attested and not devices[leaf.device].open_games]
         _want_claim(context, session, tree, [leaf for leaf in able if not facts.voided_leaves >> leaf.leaf_number & 1])
@@ -175,6 +176,18 @@ def _push_entry(context: Context, session: Session, epoch: Epoch, tree: EntryTre
 def _want_void(context: Context, session: Session, tree: EntryTree, leaf: EpochLeaf) -> None:
     ident = f"{tree.epoch_id}.{leaf.leaf_number}"
     want(context, session, Call("void_leaf", ident, "EpochLedger", "voidLeaf", (tree.leaf_ref(leaf),)))
+
+
+def _is_left_to_a_challenge(
+    session: Session, epoch_id: int, leaf: EpochLeaf, device: Device, facts: EpochFacts
+) -> bool:
+    """True while a challenge decides, or may, on a leaf of a staked device that a seat called wrong.
+
+    A redraw would void the leaf before the conviction, and the settler's bond would pay for it.
+    """
+    if leaf.redraws or not leaf.stake or not is_accused(session, epoch_id, leaf):
+        return False
+    return facts.phase == EpochState.WINDOW or bool(device.open_games)
 
 
 def _judge(context: Context, session: Session, tree: EntryTree, leaf: EpochLeaf) -> None:
@@ -188,6 +201,13 @@ def _judge(context: Context, session: Session, tree: EntryTree, leaf: EpochLeaf)
     elif leaf.redraw_open:
         ident = f"{tree.epoch_id}.{leaf.leaf_number}.{leaf.redraws}"
         want(context, session, Call("settle_redraw", ident, "Attestations", "settleRedraw", (tree.leaf_ref(leaf),)))
+
+
+def is_accused(session: Session, epoch_id: int, leaf: EpochLeaf) -> bool:
+    """True when a drawn seat revealed "wrong"."""
+    seats = leaf.seats or []
+    said = session.scalars(select(Verdict.packed).where(Verdict.epoch_id == epoch_id, Verdict.verifier.in_(seats)))
+    return any(int(packed, 16) >> (2 * leaf.leaf_number) & 3 == Vote.WRONG for packed in said)
 
 
 def is_attested(session: Session, epoch_id: int, leaf: EpochLeaf) -> bool:

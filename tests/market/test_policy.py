@@ -34,6 +34,7 @@ JOB = JobStanding("0xj", True, 113, 113, 0, 0, 1000, 10**12, 0, 16, 10**9, 10_00
         ({"stake": 99, "unattested": True}, "unattested_work"),
         ({"stake": 99, "unattested": False, "unfinal": 500}, None),
         ({"stake": 0, "unattested": True}, "unattested_work"),
+        ({"open_games": 1}, "device_accused"),
     ],
 )
 def test_device_refusal_names_the_rule(change: dict[str, object], reason: str | None) -> None:

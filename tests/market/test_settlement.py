@@ -181,13 +181,31 @@ def test_leaf_with_a_wrong_verdict_is_redrawn_and_claimed_when_the_redraw_says_r
     reveal_all(world, 1, frozenset({0}))
     world.chain.phases[1] = "window"
     world.tick()
+    assert [leaf["redraws"] for leaf in leaves(world)] == [0, 0]
+    world.chain.phases[1] = "final"
+    world.tick()
     assert [leaf["redraws"] for leaf in leaves(world)] == [1, 0]
     assert [leaf["attested"] for leaf in leaves(world)] == [False, True]
     world.tick()
-    assert [leaf["attested"] for leaf in leaves(world)] == [True, True]
-    world.chain.phases[1] = "final"
     world.tick()
     assert {leaf["state"] for leaf in leaves(world)} == {"claimed"}
+
+
+def test_leaf_with_a_wrong_verdict_is_not_redrawn_while_a_game_is_open(world: World) -> None:
+    posted(world)
+    world.tick()
+    reveal_all(world, 1, frozenset({0}))
+    device = next(leaf["device"] for leaf in leaves(world) if leaf["leaf"] == 0)
+    owner = world.chain.devices[device].owner
+    world.chain.devices[device] = DeviceFacts(owner, 1000 * PRICE, False, 1)
+    world.chain.emit("StakeVault", "GameOpened", device=device, openGames=1)
+    world.chain.phases[1] = "final"
+    world.tick()
+    assert [leaf["redraws"] for leaf in leaves(world)] == [0, 0]
+    world.chain.devices[device] = DeviceFacts(owner, 1000 * PRICE, False, 0)
+    world.chain.emit("StakeVault", "GameClosed", device=device, openGames=0)
+    world.tick()
+    assert [leaf["redraws"] for leaf in leaves(world)] == [1, 0]
 
 
 def test_leaf_of_a_hung_game_is_voided_not_claimed(world: World) -> None:
