@@ -22,7 +22,7 @@ def test_Attestations_zero_clock_reverts(accounts: Any, zero: int) -> None:
         accounts[0].deploy(brownie.Attestations, (ZERO,) * 5, [0 if i == zero else 1 for i in range(4)])
 
 
-@pytest.mark.parametrize("terms", [(0, 1, 1, 1, 1, 1), (1, 0, 1, 1, 1, 1), (1, 1, 0, 1, 1, 1), (1, 1, 1, 1, 0, 1)])
+@pytest.mark.parametrize("terms", [(0, 1, 1, 1, 1), (1, 0, 1, 1, 1), (1, 1, 0, 1, 1), (1, 1, 1, 1, 0)])
 def test_Panel_zero_term_reverts(accounts: Any, terms: tuple[int, ...]) -> None:
     with reverts("Panel_ParameterInvalid"):
         accounts[0].deploy(brownie.Panel, (ZERO,) * 6, terms)
@@ -30,4 +30,4 @@ def test_Panel_zero_term_reverts(accounts: Any, terms: tuple[int, ...]) -> None:
 
 def test_Panel_appeal_time_below_reveal_reverts(accounts: Any) -> None:
     with reverts("Panel_ParameterInvalid"):
-        accounts[0].deploy(brownie.Panel, (ZERO,) * 6, (1, 1, 2, 1, 1, 1))
+        accounts[0].deploy(brownie.Panel, (ZERO,) * 6, (1, 1, 2, 1, 1))

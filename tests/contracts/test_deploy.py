@@ -18,8 +18,8 @@ ABI_FOLDER = Path(__file__).resolve().parents[2] / "chain" / "abi"
 MAX_CODE_BYTES = 24_576
 
 
-@pytest.fixture(scope="module")
-def market(accounts: Any) -> Any:
+@pytest.fixture
+def market(isolate: Any, accounts: Any) -> Any:
     """The whole market, with the local profile's parameters."""
     return deploy_market(accounts[0], Parameters.from_environment({}))
 

@@ -1,0 +1,1 @@
+"""The figures of the design: `python -m deploy.bench [gas | rewriting | overhead | sandbox]`."""
