@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from market import problems, settings
 from market.blobs.routes import router as blobs
@@ -36,8 +37,11 @@ def create_app(context: Context | None = None) -> FastAPI:
 
 
 def describe(context: Context | None = None) -> FastAPI:
-    """The app with its routes; without a context it can only tell its OpenAPI."""
-    app = FastAPI(title="Multitude market", version="1", description=DESCRIPTION, lifespan=_lifespan)
+    """The app with its routes; without a context it can only tell its OpenAPI.
+
+    Its documentation page (/docs) is served from here: it asks no third party for anything.
+    """
+    app = FastAPIOffline(title="Multitude market", version="1", description=DESCRIPTION, lifespan=_lifespan)
     for router in ROUTERS:
         app.include_router(router)
     problems.install(app)

@@ -1,6 +1,7 @@
 """The surface as a whole: frozen, problems everywhere, limits, settings that are refused."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,15 @@ def test_metrics_name_routes_and_not_urls(world: World) -> None:
     text = world.http.get("/metrics").text
     assert 'route="/v1/jobs/{job}",status="404"' in text
     assert "0x0000" not in text
+
+
+def test_documentation_page_asks_nobody_else_for_anything(world: World) -> None:
+    page = world.http.get("/docs").text
+    parts = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(parts) >= 3
+    for part in parts:
+        assert part.startswith("/")
+        assert world.http.get(part).status_code == 200
 
 
 def test_network_tells_where_things_are(world: World) -> None:
