@@ -143,7 +143,8 @@ interface IEpochLedger {
     function postEpoch(Entry[] calldata entries, bytes32 dataId) external returns (uint64 epochId);
     /// @notice Settles attested leaves of one entry after the window, by anyone; every check of docs/protocol.md section 5.
     /// The fee goes to whoever posted the epoch. Where that is not the job's settler, the leaves carry its leases.
-    /// `verdicts` are the revealed verdicts of the verifiers drawn for these leaves.
+    /// `verdicts` are the revealed verdicts of the verifiers drawn for these leaves. An owner's leaves in a row are paid with
+    /// one transfer.
     function claim(uint64 epochId, Head calldata head, uint32 entryIndex, Bid calldata bid, LeafClaim[] calldata leaves, SeatVerdict[] calldata verdicts)
         external;
     /// @notice Voids an unsettled leaf in any state: of a convicted device, or one whose game hung, by anyone; any by Attestations.

@@ -31,8 +31,15 @@ library MerkleSum {
         return _leaf(RESULT, abi.encode(taskIndex, outputLength, outputRoot, wu, status));
     }
 
-    function receiptLeaf(Receipt calldata receipt) internal pure returns (bytes32) {
-        return _leaf(RECEIPT, abi.encode(receipt));
+    function receiptLeaf(Receipt memory receipt) internal pure returns (bytes32 hash) {
+        // keccak256(abi.encodePacked(uint8(0), RECEIPT, abi.encode(receipt))), in free memory that is not kept: ten words,
+        // in memory as abi.encode has them.
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, shl(240, RECEIPT)) // the two bytes 0, RECEIPT
+            mcopy(add(free, 2), receipt, 320)
+            hash := keccak256(free, 322)
+        }
     }
 
     function inputLeaf(uint64 length, bytes32 root) internal pure returns (bytes32) {
@@ -107,9 +114,19 @@ library MerkleSum {
     function receiptNode(bytes32 left, uint128 leftSum, bytes32 right, uint128 rightSum)
         internal
         pure
-        returns (bytes32)
+        returns (bytes32 hash)
     {
-        return keccak256(abi.encodePacked(uint8(1), RECEIPT, left, leftSum, right, rightSum));
+        // keccak256(abi.encodePacked(uint8(1), RECEIPT, left, leftSum, right, rightSum)), in free memory that is not kept:
+        // a claim has a path for each leaf. What a sum's store writes past its 16 bytes, the next store overwrites.
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, shl(240, or(0x0100, RECEIPT))) // the two bytes 1, RECEIPT
+            mstore(add(free, 2), left)
+            mstore(add(free, 34), shl(128, leftSum))
+            mstore(add(free, 50), right)
+            mstore(add(free, 82), shl(128, rightSum))
+            hash := keccak256(free, 98)
+        }
     }
 
     function resultNode(bytes32 left, Work memory leftSum, bytes32 right, Work memory rightSum)

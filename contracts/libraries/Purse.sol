@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-/// @notice Who gets how much, each account once: a list in memory.
+/// @notice Who gets how much: a list in memory.
 library Purse {
     struct List {
         address[] accounts;
@@ -14,7 +14,8 @@ library Purse {
         _setLength(list, 0);
     }
 
-    /// @notice Adds an amount in wei; zero adds nothing. No more accounts than there is room for.
+    /// @notice Adds an amount in wei to the account's one place; zero adds nothing. No more accounts than there is room for.
+    /// @dev Looks through the whole list: for the few accounts that many amounts go to.
     function add(List memory list, address account, uint128 amount) internal pure {
         if (amount == 0) return;
         uint256 length = list.accounts.length;
@@ -23,9 +24,15 @@ library Purse {
             list.amounts[i] += amount;
             return;
         }
-        _setLength(list, length + 1);
-        list.accounts[length] = account;
-        list.amounts[length] = amount;
+        _append(list, account, amount);
+    }
+
+    /// @notice Like `add`, but looks at the last account only: one that comes again later has two places.
+    function addNext(List memory list, address account, uint128 amount) internal pure {
+        if (amount == 0) return;
+        uint256 length = list.accounts.length;
+        if (length != 0 && list.accounts[length - 1] == account) list.amounts[length - 1] += amount;
+        else _append(list, account, amount);
     }
 
     /// @notice Adds equal parts; what does not divide goes to the first ones, a wei each.
@@ -34,6 +41,13 @@ library Purse {
             uint256 share = amount / accounts.length + (i < amount % accounts.length ? 1 : 0);
             add(list, accounts[i], uint128(share)); // at most amount
         }
+    }
+
+    function _append(List memory list, address account, uint128 amount) private pure {
+        uint256 length = list.accounts.length;
+        _setLength(list, length + 1);
+        list.accounts[length] = account;
+        list.amounts[length] = amount;
     }
 
     /// @dev The arrays were allocated with room for every length that is set here.

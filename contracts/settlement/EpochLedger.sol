@@ -56,6 +56,7 @@ contract EpochLedger is IEpochLedger {
         uint24 feePpm;
         uint128 settledLeaves;
         uint128 debits;
+        uint128 bonded; // by all leaves so far
         uint32 firstWord;
         uint256[] words; // all spans of the claim
         LeafQuery[] queries;
@@ -316,19 +317,20 @@ contract EpochLedger is IEpochLedger {
         private
         view
     {
-        Receipt calldata receipt = leaf.receipt;
+        Receipt memory receipt = leaf.receipt;
         uint32 number = batch.firstNumber + leaf.leafIndex;
         uint128 bit = uint128(1) << leaf.leafIndex; // zero for an index past 127, which no path has
         // INVARIANT: a leaf is claimed, voided or returned, once.
         if (batch.settledLeaves & bit != 0) revert EpochLedger_LeafSettled(leaf.leafIndex);
         _checkReceipt(batch, head, receipt);
         _checkWork(bid, receipt);
-        _addSpans(batch, bid, leaf);
+        _addSpans(batch, bid, leaf, receipt);
         batch.digests[place] = Messages.receiptHash(receipt);
         _checkSigned(receipt.device, batch.digests[place], leaf.signature);
-        if (batch.poster != batch.settler) _checkLeases(batch.settler, leaf);
+        if (batch.poster != batch.settler) _checkLeases(batch.settler, leaf, receipt);
         uint128 debit = Money.debitOf(receipt.amount, batch.feePpm, bid.rateFloorPpm);
-        bytes32 leafHash = _checkPath(head.entries[batch.entryIndex], leaf, debit);
+        bytes32 leafHash = MerkleSum.receiptLeaf(receipt);
+        _checkPath(head.entries[batch.entryIndex], leaf, leafHash, debit);
         // Past the path, the index is below the entry's count, and the number below 128.
         if ((batch.voidedLeaves >> number) & 1 == 1) revert EpochLedger_LeafVoid(number);
         Device memory device = _checkDevice(receipt.device);
@@ -336,10 +338,12 @@ contract EpochLedger is IEpochLedger {
         batch.debits += debit;
         batch.devices[place] = receipt.device;
         batch.queries[place] = LeafQuery(leafHash, number, device.owner);
-        batch.moneys[place] = _moneyOf(batch, head, bid, receipt, device.stake, place);
+        LeafMoney memory money = _moneyOf(batch, head, bid, receipt, device.stake, place);
+        batch.bonded += money.bonded;
+        batch.moneys[place] = money;
     }
 
-    function _checkReceipt(Batch memory batch, Head calldata head, Receipt calldata receipt) private pure {
+    function _checkReceipt(Batch memory batch, Head calldata head, Receipt memory receipt) private pure {
         // INVARIANT: a receipt is paid by the job that it names, to whoever posted it in its period and in time.
         if (receipt.jobId != batch.jobId) revert EpochLedger_JobMismatch(receipt.jobId, batch.jobId);
         uint32 most = head.periods[batch.entryIndex];
@@ -348,7 +352,7 @@ contract EpochLedger is IEpochLedger {
     }
 
     /// @dev The bounds of docs/protocol.md section 5 that need no stake.
-    function _checkWork(Bid calldata bid, Receipt calldata receipt) private pure {
+    function _checkWork(Bid calldata bid, Receipt memory receipt) private pure {
         uint256 wu = receipt.totalWU;
         uint256 squares = receipt.totalSquaredWU;
         // INVARIANT: no leaf takes more than its tasks' limits at the bid's price.
@@ -362,19 +366,20 @@ contract EpochLedger is IEpochLedger {
         }
     }
 
-    function _checkPrice(Receipt calldata receipt, uint128 mostWeiPerGWU) private pure {
+    function _checkPrice(Receipt memory receipt, uint128 mostWeiPerGWU) private pure {
         if (uint256(receipt.amount) * Money.GWU > uint256(receipt.totalWU) * mostWeiPerGWU) {
             revert EpochLedger_PriceExceeded(receipt.amount, receipt.totalWU, mostWeiPerGWU);
         }
     }
 
-    function _addSpans(Batch memory batch, Bid calldata bid, LeafClaim calldata leaf) private pure {
+    function _addSpans(Batch memory batch, Bid calldata bid, LeafClaim calldata leaf, Receipt memory receipt)
+        private
+        pure
+    {
         bytes32 spansHash = Spans.spansHash(leaf.firstWord, leaf.words);
-        if (spansHash != leaf.receipt.spansHash) {
-            revert EpochLedger_SpansMismatch(spansHash, leaf.receipt.spansHash);
-        }
+        if (spansHash != receipt.spansHash) revert EpochLedger_SpansMismatch(spansHash, receipt.spansHash);
         (, uint32 tasks) = Spans.measure(leaf.firstWord, leaf.words, bid.taskCount, bid.spanTasks);
-        if (tasks != leaf.receipt.count) revert EpochLedger_CountMismatch(leaf.receipt.count, tasks);
+        if (tasks != receipt.count) revert EpochLedger_CountMismatch(receipt.count, tasks);
         uint256 offset = leaf.firstWord - batch.firstWord;
         for (uint256 i; i < leaf.words.length; ++i) {
             uint256 taken = batch.words[offset + i];
@@ -385,10 +390,10 @@ contract EpochLedger is IEpochLedger {
     }
 
     /// @dev Where another settler posted, the job's settler must have leased what the receipt covers, at this price.
-    function _checkLeases(address settler, LeafClaim calldata leaf) private view {
+    function _checkLeases(address settler, LeafClaim calldata leaf, Receipt memory receipt) private view {
         uint256[] memory missing = leaf.words;
         for (uint256 i; i < leaf.leases.length; ++i) {
-            _checkLease(settler, leaf.receipt, leaf.leases[i]);
+            _checkLease(settler, receipt, leaf.leases[i]);
             uint32[] calldata spans = leaf.leases[i].lease.spans;
             for (uint256 j; j < spans.length; ++j) {
                 if (!Spans.contains(leaf.firstWord, leaf.words, spans[j])) continue;
@@ -401,7 +406,7 @@ contract EpochLedger is IEpochLedger {
         }
     }
 
-    function _checkLease(address settler, Receipt calldata receipt, SignedLease calldata signed) private view {
+    function _checkLease(address settler, Receipt memory receipt, SignedLease calldata signed) private view {
         Lease calldata lease = signed.lease;
         if (lease.jobId != receipt.jobId) revert EpochLedger_JobMismatch(lease.jobId, receipt.jobId);
         if (lease.device != receipt.device || lease.postBy < receipt.postBy) {
@@ -425,12 +430,7 @@ contract EpochLedger is IEpochLedger {
         if (device.openGames != 0) revert EpochLedger_GameOpen(account);
     }
 
-    function _checkPath(Entry calldata entry, LeafClaim calldata leaf, uint128 debit)
-        private
-        pure
-        returns (bytes32 leafHash)
-    {
-        leafHash = MerkleSum.receiptLeaf(leaf.receipt);
+    function _checkPath(Entry calldata entry, LeafClaim calldata leaf, bytes32 leafHash, uint128 debit) private pure {
         (bytes32 root, uint128 sum) =
             MerkleSum.receiptRoot(leafHash, debit, leaf.leafIndex, entry.count, leaf.siblings, leaf.siblingSums);
         // INVARIANT: the leaf was posted, at this place, with this debit.
@@ -442,7 +442,7 @@ contract EpochLedger is IEpochLedger {
         Batch memory batch,
         Head calldata head,
         Bid calldata bid,
-        Receipt calldata receipt,
+        Receipt memory receipt,
         uint128 stakeNow,
         uint256 place
     ) private view returns (LeafMoney memory) {
@@ -453,7 +453,8 @@ contract EpochLedger is IEpochLedger {
         uint256 replay = (receipt.totalWU * rate + PPM - 1) / PPM;
         // INVARIANT: no leaf costs its seats more than a fixed amount of work.
         if (replay > maxReplayWU) revert EpochLedger_ReplayTooLong(replay, maxReplayWU);
-        for (uint256 i; i < place; ++i) {
+        // Where nothing was bonded, as with devices at their target stake, there is nothing to look for.
+        for (uint256 i; batch.bonded != 0 && i < place; ++i) {
             if (batch.devices[i] == receipt.device) stakeNow += batch.moneys[i].bonded;
         }
         return Money.split(receipt.amount, receipt.count, batch.feePpm, bid.rateFloorPpm, rule, stakeNow);
@@ -462,14 +463,18 @@ contract EpochLedger is IEpochLedger {
     function _pay(Batch memory batch, address[][] memory attestors) private {
         Purse.List memory credits = Purse.withRoom(3 * batch.moneys.length + 1); // three seats a leaf, the poster
         Purse.List memory payments = Purse.withRoom(batch.moneys.length + 2); // the owners, the vault, the seats
+        uint128 fees;
+        uint128 toSeats;
         for (uint256 i; i < batch.moneys.length; ++i) {
             LeafMoney memory money = batch.moneys[i];
-            payments.add(batch.queries[i].deviceOwner, money.paid);
-            payments.add(address(vault), money.bonded);
-            payments.add(address(seats), money.fee + money.deduction + money.surcharge);
-            credits.add(batch.poster, money.fee);
+            payments.addNext(batch.queries[i].deviceOwner, money.paid);
+            fees += money.fee;
+            toSeats += money.deduction + money.surcharge;
             credits.addShares(attestors[i], money.deduction + money.surcharge);
         }
+        payments.addNext(address(vault), batch.bonded);
+        payments.addNext(address(seats), fees + toSeats);
+        credits.add(batch.poster, fees);
         escrow.settle(batch.jobId, batch.firstWord, batch.words, batch.debits, _asPayments(payments));
         for (uint256 i; i < batch.moneys.length; ++i) {
             if (batch.moneys[i].bonded != 0) vault.bondPay(batch.devices[i], batch.moneys[i].bonded);

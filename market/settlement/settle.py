@@ -256,6 +256,8 @@ def _claim(context: Context, session: Session, tree: EntryTree, leaves: Sequence
 def claim_call(session: Session, tree: EntryTree, leaves: Sequence[EpochLeaf]) -> Call:
     """The claim of some leaves of an entry, named by their bitmap."""
     bid = session.get_one(Job, leaves[0].job_id).bid
+    # An owner's leaves in a row: the ledger pays those with one transfer.
+    leaves = sorted(leaves, key=lambda leaf: session.get_one(Device, leaf.device).owner or "")
     seats = {seat for leaf in leaves for seat in leaf.seats or ()}
     verdicts = verdicts_of(session, tree.epoch_id, seats)
     claims = tuple(tree.leaf_claim(leaf) for leaf in leaves)

@@ -56,6 +56,18 @@ def test_struct_hashes_equal_vectors(harness: Any) -> None:
         assert hexed(got) == case["structHash"], case["type"]
 
 
+@pytest.mark.parametrize("function", ["receiptHash", "receiptLeaf"])
+@pytest.mark.parametrize("field", [1, 2, 5, 6, 7, 8, 9])  # those shorter than a word
+def test_receipt_field_beyond_its_type_reverts(harness: Any, function: str, field: int) -> None:
+    case = next(case for case in vectors("messages")["cases"] if case["type"] == "Receipt")
+    data = bytearray.fromhex(getattr(harness, function).encode_input(message_tuple(case["message"]))[2:])
+    call = {"to": harness.address, "data": bytes(data)}
+    assert len(brownie.web3.eth.call(call)) == 32
+    data[4 + 32 * field] = 1
+    with pytest.raises(Exception, match="revert"):
+        brownie.web3.eth.call({**call, "data": bytes(data)})
+
+
 # --- trees
 
 
