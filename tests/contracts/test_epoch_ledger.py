@@ -424,6 +424,23 @@ def test_claim_two_leaves_of_one_device_bond_in_turn(market: Any, job: Any) -> N
     assert device.state["stake"] == stake
 
 
+@pytest.mark.parametrize(("order", "transfers"), [((0, 1, 2), 3), ((0, 2, 1), 2)])
+def test_claim_pays_an_owner_of_two_devices_for_both(
+    market: Any, job: Any, order: tuple[int, ...], transfers: int
+) -> None:
+    """In whatever order the leaves come; those in a row with one transfer."""
+    owner = Signer("owner of two")
+    devices = [Device(market.world, f"device {i}", 300 * P, owner=None if i == 1 else owner) for i in range(3)]
+    works = [device.work(job, [i]) for i, device in enumerate(devices)]
+    epoch = market.settler.post(*works).attest().end_window()
+    claimed = epoch.claim(*(works[i] for i in order))
+    paid = dict(zip(order, (money["paid"] for money in money_of(claimed)), strict=True))
+    assert devices[0].received == devices[2].received == paid[0] + paid[2]
+    assert devices[1].received == paid[1]
+    owners = {device.owner.address for device in devices}
+    assert sum(event["to"] in owners for event in claimed.events["Transfer"]) == transfers
+
+
 def test_claim_two_seats_share_the_verification(market: Any, job: Any) -> None:
     work = market.rich.work(job, [0], wu={0: TASK_WU + 3})
     epoch = market.settler.post(work)
