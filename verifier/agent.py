@@ -22,6 +22,7 @@ from verifier.audit import Duties, LeafEvidence
 from verifier.context import Context
 from verifier.errors import BlobUnavailable, ProgramUnfit
 from verifier.facts import FactsReader
+from verifier.pace import Pace
 from verifier.replay import recompute
 from verifier.state import (
     AttestProgram,
@@ -60,6 +61,7 @@ class Agent:
         self._facts = FactsReader(context, self._me)
         self._dispatched: dict[bytes, int] = {}
         self._unfit: set[bytes] = set()
+        self._pace = Pace()
         account = Account.from_key(context.settings.key)
         self._outbox = Outbox(context.engine, context.client, account, context.settings.confirmations)
         self._handlers: dict[type, Callable[..., None]] = {
@@ -90,6 +92,7 @@ class Agent:
 
     def step(self) -> list[Instruction]:
         """One look at the chain and all that follows from it."""
+        self._pace.begin_look()
         result = self._context.indexer.sync()
         if result.removed:
             self._view = self._context.read_view()
@@ -182,7 +185,7 @@ class Agent:
     # --- programs
 
     def _attest_program(self, todo: AttestProgram) -> None:
-        if todo.program_id in self._unfit:
+        if todo.program_id in self._unfit or not self._pace.take(todo.program_id):
             return
         try:
             recompute(self._context.blobs, self._view.programs[todo.program_id].facts)
@@ -192,7 +195,9 @@ class Agent:
         except BlobUnavailable as error:
             log.info("a program's module is not there", program=todo.program_id.hex(), reason=str(error))
         else:
-            self._send("attest", todo.program_id.hex(), "ProgramRegistry", "attest", (todo.program_id,))
+            self._send(
+                "attest", f"{todo.program_id.hex()}/{todo.draw}", "ProgramRegistry", "attest", (todo.program_id,)
+            )
 
     # --- inside
 

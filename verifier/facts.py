@@ -18,10 +18,12 @@ from verifier.audit import (
     vote_of,
 )
 from verifier.context import Context
+from verifier.pace import window
 from verifier.state import Audit, BallotPhase, EpochState, Facts, GameState
 from verifier.views import BallotView, ChainView, EpochView
 
 _SEED_PATIENCE_BLOCKS = 4
+_PROGRAMS_A_LOOK = 4
 _GAME_PHASES = {
     GameState.DRAWING: BallotPhase.DRAWING,
     GameState.COMMITTING: BallotPhase.COMMITTING,
@@ -37,6 +39,7 @@ class FactsReader:
         self._me = me
         self._over: set[int | bytes] = set()
         self._seats: dict[bytes, tuple[str, ...]] = {}
+        self._looks = 0
         self._audits: dict[bytes, Audit] = {}
         self._duties: dict[bytes, Duties] = {}
         self._seats_in = lru_cache(maxsize=8)(context.seats_in)
@@ -193,10 +196,10 @@ class FactsReader:
         return vote_of(duties, db.played(self._context.engine, scope))
 
     def _programs(self, view: ChainView) -> frozenset[bytes]:
+        waiting = [p.program_id for p in view.programs.values() if not p.complete and self._me not in p.attested_by]
         drawn = set()
-        for program_id, program in view.programs.items():
-            if program.complete or self._me in program.attested_by:
-                continue
+        self._looks += 1
+        for program_id in window(waiting, self._looks, _PROGRAMS_A_LOOK):
             try:
                 verifiers = self._context.client.call("ProgramRegistry", "drawnVerifiers", program_id)
             except ContractReverted:

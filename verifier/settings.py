@@ -61,4 +61,4 @@ class Settings(BaseSettings):
 @lru_cache(maxsize=1)
 def settings() -> Settings:
     """The process's settings."""
-    return Settings()  # pyright: ignore
+    return Settings()

@@ -163,9 +163,10 @@ class SlashAttestor:
 
 @dataclass(frozen=True)
 class AttestProgram:
-    """Recompute a program and attest it."""
+    """Recompute a program and attest it; `draw` counts its draws of seats, each of which is attested anew."""
 
     program_id: bytes
+    draw: int
 
 
 Instruction = (
@@ -195,7 +196,7 @@ def decide(view: ChainView, facts: Facts) -> list[Instruction]:
     for program_id in facts.drawn_for_program:
         program = view.programs[program_id]
         if not program.complete and facts.me not in program.attested_by:
-            instructions.append(AttestProgram(program_id))
+            instructions.append(AttestProgram(program_id, program.draws))
     return instructions
 
 

@@ -80,6 +80,7 @@ class ProgramView:
 
     program_id: bytes
     facts: ProgramFacts
+    draws: int = 0
     attested_by: set[str] = field(default_factory=set)
     complete: bool = False
 
@@ -206,6 +207,7 @@ def _program_registered(view: ChainView, args: Mapping[str, Any]) -> None:
 def _attestation_requested(view: ChainView, args: Mapping[str, Any]) -> None:
     program = view.programs.get(bytes(args["programId"]))
     if program is not None:
+        program.draws += 1
         program.attested_by.clear()
 
 

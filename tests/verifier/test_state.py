@@ -144,9 +144,12 @@ def test_drawn_program_is_attested_until_it_was():
     program = dict(zip(names, fields, strict=True))
     view = view_of(Said("Registered", {"programId": PROGRAM, "program": program}))
     drawn = Facts(ME, drawn_for_program=frozenset({PROGRAM}))
-    assert decide(view, drawn) == [state.AttestProgram(PROGRAM)]
+    view.fold([Said("AttestationRequested", {"programId": PROGRAM})])
+    assert decide(view, drawn) == [state.AttestProgram(PROGRAM, 1)]
     view.fold([Said("ProgramAttested", {"programId": PROGRAM, "verifier": ME, "complete": False})])
     assert decide(view, drawn) == []
+    view.fold([Said("AttestationRequested", {"programId": PROGRAM})])
+    assert decide(view, drawn) == [state.AttestProgram(PROGRAM, 2)]
 
 
 def test_program_that_breaks_the_rules_is_passed_over():
