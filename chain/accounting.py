@@ -121,9 +121,10 @@ class _Reader:
 
 
 def _escrow_owes(read: _Reader) -> int:
-    buyers = read.named("JobEscrow", "buyer", "Deposited", "JobOpened")
+    accounts = read.named("JobEscrow", "buyer", "Deposited", "JobOpened")
+    accounts |= {account for event in read.events("JobEscrow", "JobSettled") for account in event.args["accounts"]}
     jobs = [read.call("JobEscrow", "jobOf", job) for job in read.named("JobEscrow", "jobId", "JobOpened")]
-    balances = sum(read.call("JobEscrow", "balanceOf", buyer) for buyer in buyers)
+    balances = sum(read.call("JobEscrow", "balanceOf", account) for account in accounts)
     return int(balances + sum(job["available"] + job["debited"] for job in jobs))
 
 

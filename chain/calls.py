@@ -12,15 +12,15 @@ from eth_abi.abi import encode
 
 from chain.codec import plain
 from protocol.hashing import keccak256
+from protocol.merkle import ReceiptTree
 from protocol.messages import Bid, Lease, Receipt
 from protocol.program import ProgramFacts
 
 __all__ = [
     "Bid",
+    "ClaimedLeaves",
     "Entry",
     "Head",
-    "LeafClaim",
-    "LeafQuery",
     "LeafRef",
     "Lease",
     "ProgramFacts",
@@ -96,17 +96,23 @@ class SignedLease(NamedTuple):
     signature: bytes
 
 
-class LeafClaim(NamedTuple):
-    """A leaf as it is claimed; `leases` only where the poster is not the job's settler."""
+class ClaimedLeaves(NamedTuple):
+    """Leaves of one entry as they are claimed; `leases` only where the poster is not the job's settler."""
 
-    leaf_index: int
-    receipt: Receipt
-    signature: bytes
-    first_word: int
-    words: tuple[int, ...]
+    packed: bytes
     siblings: tuple[bytes, ...]
     sibling_sums: tuple[int, ...]
-    leases: tuple[SignedLease, ...] = ()
+    leases: tuple[tuple[SignedLease, ...], ...] = ()
+
+    @classmethod
+    def of(
+        cls, tree: ReceiptTree, leaves: Mapping[int, bytes], leases: Mapping[int, tuple[SignedLease, ...]] | None = None
+    ) -> Self:
+        """Leaves of an entry's tree, each packed (`protocol.claims.packed_leaf`), by index; `leases` likewise."""
+        proof, indices = tree.shared_proof(leaves), sorted(leaves)
+        packed = b"".join(leaves[index] for index in indices)
+        siblings, sums = tuple(node.hash for node in proof), tuple(node.sums[0] for node in proof)
+        return cls(packed, siblings, sums, tuple(leases[index] for index in indices) if leases else ())
 
 
 class SeatVerdict(NamedTuple):
@@ -120,14 +126,6 @@ class SeatVerdict(NamedTuple):
     def of(cls, value: Mapping[str, Any]) -> Self:
         """The verdict that a decoded Revealed event carries."""
         return cls(value["verifier"], value["verdicts"], tuple(value["digests"]))
-
-
-class LeafQuery(NamedTuple):
-    """What `Attestations.attestors` is asked about a leaf."""
-
-    leaf_hash: bytes
-    leaf_number: int
-    device_owner: str
 
 
 def bid_of(value: Mapping[str, Any]) -> Bid:

@@ -103,6 +103,22 @@ class Tree:
             siblings.append(nodes[sibling] if sibling < len(nodes) else self._padding[level])
         return tuple(siblings)
 
+    def shared_proof(self, indices: Iterable[int]) -> tuple[Node, ...]:
+        """The nodes that the paths of some leaves need and do not give, level by level, from left to right.
+
+        Padding is not among them, so all leaves of a tree need none. TreeInvalid if there is no such leaf.
+        """
+        known = sorted(set(indices))
+        for index in known:
+            self.leaf(index)
+        siblings = []
+        for nodes in self._levels[:-1]:
+            given = set(known)
+            wanted = (index ^ 1 for index in known if index ^ 1 not in given)
+            siblings += [nodes[index] for index in wanted if index < len(nodes)]
+            known = sorted({index // 2 for index in known})
+        return tuple(siblings)
+
     def _parents(self, nodes: list[Node], padding: Node) -> list[Node]:
         padded = nodes if len(nodes) % 2 == 0 else [*nodes, padding]
         return [combine(self.kind, padded[i], padded[i + 1]) for i in range(0, len(padded), 2)]

@@ -72,8 +72,8 @@ class Verdicts:
 
     @property
     def hash(self) -> bytes:
-        """What the contract stores of a revealed verdict."""
-        return keccak256(uint_word(self.packed) + self.digests_hash)
+        """What the contract stores of a revealed verdict; its last bit is 1, which a stored commitment's is not."""
+        return stored_hash(self.packed, self.digests)
 
     def commitment(self, salt: bytes, verifier: str, epoch_id: int) -> bytes:
         """What the verifier commits to before it reveals."""
@@ -84,6 +84,12 @@ class Verdicts:
             + uint_word(self.packed)
             + self.digests_hash
         )
+
+
+def stored_hash(packed: int, digests: Sequence[bytes]) -> bytes:
+    """What the contract stores of a reveal, whether its digests fit its verdicts or not."""
+    found = keccak256(uint_word(packed) + keccak256(b"".join(digests)))
+    return found[:-1] + bytes([found[-1] | 1])
 
 
 def ballot_commitment(salt: bytes, verifier: str, subject: bytes, vote: Verdict) -> bytes:

@@ -8,7 +8,19 @@ import {Draw} from "../libraries/Draw.sol";
 import {MerkleSum} from "../libraries/MerkleSum.sol";
 import {Messages} from "../libraries/Messages.sol";
 import {Money} from "../libraries/Money.sol";
+import {PackedLeaf} from "../libraries/PackedLeaf.sol";
 import {Spans} from "../libraries/Spans.sol";
+
+/// @notice What a packed leaf holds beside its words.
+struct PackedFields {
+    uint32 leafIndex;
+    uint32 firstWord;
+    address device;
+    uint8 v;
+    bytes32 r;
+    bytes32 s;
+    Receipt receipt;
+}
 
 /// @title The libraries, callable: for tests only, never deployed with the market
 contract LibraryHarness {
@@ -77,6 +89,15 @@ contract LibraryHarness {
         return MerkleSum.receiptRoot(leaf, sum, index, count, siblings, siblingSums);
     }
 
+    function receiptRootOf(
+        MerkleSum.Node[] memory nodes,
+        uint256 count,
+        bytes32[] calldata siblings,
+        uint128[] calldata siblingSums
+    ) external pure returns (bytes32, uint128) {
+        return MerkleSum.receiptRootOf(nodes, count, siblings, siblingSums);
+    }
+
     function resultRoot(
         bytes32 leaf,
         uint64 wu,
@@ -116,8 +137,26 @@ contract LibraryHarness {
         return Spans.popcount(word);
     }
 
-    function highestBit(uint256 word) external pure returns (uint256) {
-        return Spans.highestBit(word);
+    /// @notice Leaves of a claim as the ledger reads them: each receipt (without job), its index, v, r, s; and its spans.
+    function packedLeaves(bytes calldata packed)
+        external
+        pure
+        returns (PackedFields[] memory leaves, uint256[][] memory words)
+    {
+        uint256 number;
+        for (uint256 at; at < packed.length; ++number) at = PackedLeaf.end(packed, at);
+        leaves = new PackedFields[](number);
+        words = new uint256[][](number);
+        uint256 from;
+        for (uint256 i; i < number; ++i) {
+            uint256 next = PackedLeaf.end(packed, from);
+            PackedFields memory leaf = leaves[i];
+            leaf.leafIndex = PackedLeaf.read(packed, from, leaf.receipt);
+            leaf.device = PackedLeaf.device(packed, from);
+            (leaf.v, leaf.r, leaf.s) = PackedLeaf.signature(packed, from);
+            (leaf.firstWord, words[i]) = PackedLeaf.spans(packed, from, next);
+            from = next;
+        }
     }
 
     function rule(uint128 amount, uint64 totalWU, uint128 totalSquaredWU, uint128 stake)

@@ -15,16 +15,16 @@ enum EpochState {
     Void
 }
 
+/// @dev One slot.
 struct EpochClock {
     uint64 round; // the beacon's
     uint32 snapshot;
-    uint32 committed; // verifiers
-    uint32 revealed; // verifiers
+    uint16 committed; // verifiers, of 1,024 at most
+    uint16 revealed; // verifiers
     uint40 postedAt;
     uint40 seededAt;
-    uint40 commitEndedAt; // when the last verifier of the snapshot committed; 0 while not
-    uint40 revealEndedAt; // when the last committed verifier revealed; 0 while not
-    bool voided;
+    uint40 endedAt; // when the last verifier of the snapshot committed, then when the last committed one revealed; 0 while neither
+    bool redrawn; // a redraw of any leaf was opened
 }
 
 /// @notice A verifier's revealed verdict, checked against the stored hash (docs/protocol.md section 7).
@@ -39,6 +39,7 @@ struct LeafQuery {
     bytes32 leafHash;
     uint32 leafNumber;
     address deviceOwner;
+    uint128 pay; // what its seats share, token wei
 }
 
 enum BallotOutcome {
@@ -97,13 +98,12 @@ interface IAttestations {
 
     /// @notice Only EpochLedger: starts an epoch's clocks and fixes the beacon's round.
     function open(uint64 epochId, uint32 snapshot) external;
-    /// @notice Only EpochLedger: closes an epoch whose seed never came.
-    function close(uint64 epochId) external;
 
     /// @notice By anyone once the beacon's round is there (a first commit does it too), within the seed timeout: after it the
     /// epoch is void.
     function drawSeed(uint64 epochId) external;
     /// @notice By a verifier with seats in the epoch's snapshot, once. One with no drawn leaf commits too (so phases can end early).
+    /// The first one draws the seed where nobody did. The last bit of a commitment does not count.
     function commit(uint64 epochId, bytes32 commitment) external;
     /// @notice Opens a commitment, once, after every verifier committed or the commit time passed.
     function reveal(uint64 epochId, bytes32 salt, uint256 verdicts, bytes32[] calldata digests) external;
@@ -126,14 +126,17 @@ interface IAttestations {
     function clockOf(uint64 epochId) external view returns (EpochClock memory);
     /// @notice The epoch's seed, zero while there is none.
     function seedOf(uint64 epochId) external view returns (bytes32);
-    /// @notice Hash of a revealed verdict, zero while none.
+    /// @notice Hash of a revealed verdict with its last bit 1, zero while none.
     function verdictHash(uint64 epochId, address verifier) external view returns (bytes32);
     /// @notice What a revealed verdict says of a leaf, and its digest (zero where there is none); reverts where it does not match.
     function verdictOf(uint64 epochId, uint32 leafNumber, SeatVerdict calldata verdict) external view returns (uint8, bytes32);
     /// @notice When the epoch becomes (became) final; reverts before the reveal phase is over.
     function finalAt(uint64 epochId) external view returns (uint40);
-    /// @notice For each leaf the verifiers to pay, one for each seat; reverts where a leaf is not attested or a verdict does not match.
-    function attestors(uint64 epochId, LeafQuery[] calldata leaves, SeatVerdict[] calldata verdicts) external view returns (address[][] memory);
+    /// @notice What the seats that attested the leaves get, by verifier; reverts where a leaf is not attested or a verdict does not match.
+    function sharesOf(uint64 epochId, LeafQuery[] calldata leaves, SeatVerdict[] calldata verdicts)
+        external
+        view
+        returns (address[] memory accounts, uint128[] memory amounts);
     /// @notice Seats (verifiers) drawn for a leaf in round 0.
     /// @dev Reads the whole snapshot.
     function drawnSeats(uint64 epochId, bytes32 leafHash, address deviceOwner) external view returns (address[] memory);

@@ -40,16 +40,12 @@ struct SignedLease {
     bytes signature; // of the job's settler
 }
 
-/// @notice A leaf as it is claimed; the debit is recomputed.
-struct LeafClaim {
-    uint32 leafIndex;
-    Receipt receipt;
-    bytes signature; // of the device
-    uint32 firstWord;
-    uint256[] words;
-    bytes32[] siblings;
+/// @notice Leaves of one entry as they are claimed, all or some; debits are recomputed.
+struct ClaimedLeaves {
+    bytes packed; // libraries/PackedLeaf.sol, in the order of their indices
+    bytes32[] siblings; // the nodes of their tree that they do not give; none where they are all leaves of the entry
     uint128[] siblingSums;
-    SignedLease[] leases; // needed only where the poster is not the job's settler: together they cover the receipt's spans
+    SignedLease[][] leases; // only where the poster is not the job's settler: for each leaf those that cover its spans
 }
 
 /// @notice Where a claimed leaf's debit went, token wei (docs/protocol.md section 5).
@@ -85,14 +81,12 @@ interface IEpochLedger {
     error EpochLedger_NoLeaves();
     /// @notice Thrown when the bid is not the entry's job.
     error EpochLedger_BidMismatch(bytes32 got, bytes32 needed);
-    /// @notice Thrown when a receipt or a lease is for another job than the entry's.
+    /// @notice Thrown when a receipt or a lease is for another job.
     error EpochLedger_JobMismatch(bytes32 got, bytes32 needed);
     /// @notice Thrown when a receipt's period had not begun at the posting.
     error EpochLedger_PeriodAhead(uint32 got, uint32 most);
     /// @notice Thrown when the epoch was posted after the receipt's postBy.
     error EpochLedger_PostedLate(uint40 postedAt, uint40 postBy);
-    /// @notice Thrown when the spans are not those that the receipt commits to.
-    error EpochLedger_SpansMismatch(bytes32 got, bytes32 needed);
     /// @notice Thrown when a receipt's count is not the number of tasks in its spans.
     error EpochLedger_CountMismatch(uint32 got, uint32 needed);
     /// @notice Thrown when two leaves of one claim hold the same span.
@@ -121,6 +115,10 @@ interface IEpochLedger {
     error EpochLedger_SpanNotLeased(uint256 word);
     /// @notice Thrown when a path does not lead to the entry's root and sum.
     error EpochLedger_PathInvalid(uint32 leafIndex);
+    /// @notice Thrown when claimed leaves and siblings do not make the entry's tree.
+    error EpochLedger_TreeInvalid(uint32 entryIndex);
+    /// @notice Thrown when claimed leaves do not come in the order of their indices, each once.
+    error EpochLedger_LeafOrder(uint32 leafIndex);
     /// @notice Thrown when a leaf was claimed, voided or returned before.
     error EpochLedger_LeafSettled(uint32 leafIndex);
     /// @notice Thrown when a leaf's challenge hung: it is void.
@@ -142,11 +140,16 @@ interface IEpochLedger {
     /// @notice Posts receipts of 1 to 32 jobs (each once), 128 leaves at most; locks one epoch bond.
     function postEpoch(Entry[] calldata entries, bytes32 dataId) external returns (uint64 epochId);
     /// @notice Settles attested leaves of one entry after the window, by anyone; every check of docs/protocol.md section 5.
-    /// The fee goes to whoever posted the epoch. Where that is not the job's settler, the leaves carry its leases.
-    /// `verdicts` are the revealed verdicts of the verifiers drawn for these leaves. An owner's leaves in a row are paid with
-    /// one transfer.
-    function claim(uint64 epochId, Head calldata head, uint32 entryIndex, Bid calldata bid, LeafClaim[] calldata leaves, SeatVerdict[] calldata verdicts)
-        external;
+    /// Owners, seats and whoever posted the epoch (the fee) are credited in JobEscrow. Where the poster is not the job's
+    /// settler, the leaves carry its leases. `verdicts` are the revealed verdicts of the verifiers drawn for these leaves.
+    function claim(
+        uint64 epochId,
+        Head calldata head,
+        uint32 entryIndex,
+        Bid calldata bid,
+        ClaimedLeaves calldata leaves,
+        SeatVerdict[] calldata verdicts
+    ) external;
     /// @notice Voids an unsettled leaf in any state: of a convicted device, or one whose game hung, by anyone; any by Attestations.
     /// Its debit returns to the job.
     function voidLeaf(LeafRef calldata leaf) external;

@@ -24,17 +24,19 @@ struct Job {
     uint128 debited; // posted, not yet settled or returned
 }
 
-/// @notice One way that settled money leaves the escrow.
-struct Payment {
-    address to;
-    uint128 amount;
+/// @notice Where a settled debit goes, token wei.
+struct Payout {
+    address[] accounts; // credited here, each as often as it comes
+    uint128[] amounts;
+    address vault; // gets `bonded` as tokens
+    uint128 bonded;
 }
 
-/// @notice Buyers' deposits and jobs' budgets. Also the verifying contract of the EIP-712 domain.
+/// @notice Buyers' deposits, jobs' budgets, and what claims have paid to anybody. Also the verifying contract of the EIP-712 domain.
 interface IJobEscrow {
     /// @notice Thrown when a contract that only EpochLedger may call is called by another.
     error JobEscrow_NotLedger(address caller);
-    /// @notice Thrown when a withdrawal or a budget is above the buyer's balance.
+    /// @notice Thrown when a withdrawal or a budget is above the account's balance.
     error JobEscrow_BalanceTooLow(uint128 got, uint128 needed);
     /// @notice Thrown when a permit fails and the allowance does not cover the deposit either.
     error JobEscrow_AllowanceTooLow(uint256 got, uint256 needed);
@@ -78,10 +80,10 @@ interface IJobEscrow {
     error JobEscrow_PaymentsExceedDebit(uint128 got, uint128 debit);
 
     event Deposited(address indexed buyer, address indexed payer, uint128 amount);
-    event Withdrawn(address indexed buyer, uint128 amount);
+    event Withdrawn(address indexed account, uint128 amount);
     event JobOpened(bytes32 indexed jobId, address indexed buyer, address indexed settler, uint24 feePpm, Bid bid);
     event JobDebited(bytes32 indexed jobId, address indexed settler, uint32 period, uint128 sum);
-    event JobSettled(bytes32 indexed jobId, uint128 debit, uint128 spent, uint32 spans);
+    event JobSettled(bytes32 indexed jobId, uint128 debit, uint128 spent, uint32 spans, address[] accounts, uint128[] amounts);
     event JobRestored(bytes32 indexed jobId, uint128 amount);
     event JobClosing(bytes32 indexed jobId, uint40 closesAt);
     event JobClosed(bytes32 indexed jobId, uint128 refunded);
@@ -89,8 +91,9 @@ interface IJobEscrow {
     function deposit(uint128 amount) external;
     /// @notice Permit and deposit; a permit that was front-run falls back to the allowance.
     function depositWithPermit(uint128 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external;
+    /// @notice Sends msg.sender tokens out of its balance: deposits, refunds, and what claims paid to it.
     function withdraw(uint128 amount) external;
-    function balanceOf(address buyer) external view returns (uint128);
+    function balanceOf(address account) external view returns (uint128);
 
     /// @notice Opens a job on the buyer's signature (EIP-1271 too), by anyone; locks the budget. The settler is the bid's, or where
     /// that is zero msg.sender; it must be bonded. feePpm is the settler's, at most bid.maxFeePpm. The program must be registered.
@@ -106,15 +109,19 @@ interface IJobEscrow {
     /// @notice True when `settler` may post for the job: its own settler, or another bonded one in the second half of
     /// the grace of a closing job, or when its settler has posted nothing for a posting grace.
     function mayPost(bytes32 jobId, address settler) external view returns (bool);
+    /// @notice The job's settler and its fee; zero for a job that was never opened.
+    function settlerOf(bytes32 jobId) external view returns (address settler, uint24 feePpm);
+    /// @notice The EIP-712 domain separator of Multitude's domain.
+    function domainSeparator() external view returns (bytes32);
     /// @notice The EIP-712 digest of a struct hash in Multitude's domain.
     function digestOf(bytes32 structHash) external view returns (bytes32);
 
     // --- only EpochLedger
     /// @notice Moves `sum` from available to debited; returns the job's count of postings before this one.
     function debit(bytes32 jobId, address settler, uint128 sum) external returns (uint32 period);
-    /// @notice Marks spans paid (all must be unset) and pays; debitSum - sum(payments) returns to the job.
+    /// @notice Marks spans paid (all must be unset) and pays; what of debitSum is not paid returns to the job.
     /// The ledger has checked the set's form and range and that no two leaves of the claim share a span.
-    function settle(bytes32 jobId, uint32 firstWord, uint256[] calldata words, uint128 debitSum, Payment[] calldata payments) external;
+    function settle(bytes32 jobId, uint32 firstWord, uint256[] calldata words, uint128 debitSum, Payout calldata payout) external;
     /// @notice Returns a debit to its job (or to the buyer's balance once the job is closed).
     function restore(bytes32 jobId, uint128 amount) external;
 }

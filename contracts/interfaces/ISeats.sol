@@ -21,7 +21,7 @@ struct Verifier {
     uint128 unbonding; // token wei of seats that were given back, still slashable
 }
 
-/// @notice Verifiers' seats (a fixed stake each), settlers' bonds, snapshots by period, and what both have earned.
+/// @notice Verifiers' seats (a fixed stake each), settlers' bonds, snapshots by period, and shares of what either lost.
 /// Seats present at deployment time (before the first period ends) count at once; later changes count from the next period.
 interface ISeats {
     /// @notice Thrown when a function of another contract is called by somebody else.
@@ -48,8 +48,6 @@ interface ISeats {
     error Seats_BondTooLow(uint128 got, uint128 needed);
     /// @notice Thrown when an epoch bond is released or burned that is not locked.
     error Seats_NotLocked(address settler);
-    /// @notice Thrown when lists of different lengths are given.
-    error Seats_LengthMismatch(uint256 got, uint256 needed);
     /// @notice Thrown for a snapshot that was not taken, or a seat that it does not have.
     error Seats_Unknown(uint256 got, uint256 count);
 
@@ -86,7 +84,7 @@ interface ISeats {
     /// @notice True when the settler's free bond covers one more epoch.
     function isBonded(address settler) external view returns (bool);
 
-    // --- earnings (token wei), pushed to the account by anyone
+    // --- shares of slashes and of settlers' bonds (token wei), pushed to the account by anyone; what claims pay is in JobEscrow
     function earned(address account) external view returns (uint128);
     function withdrawEarned(address account) external;
 
@@ -106,8 +104,6 @@ interface ISeats {
     function releaseEpochBond(address settler) external;
     /// @notice Burns one locked epoch bond.
     function burnEpochBond(address settler) external;
-    /// @notice Records amounts that the escrow has just transferred here.
-    function credit(address[] calldata accounts, uint128[] calldata amounts) external;
 
     // --- only EpochLedger, Attestations, Panel
     /// @notice Takes one seat's stake of `verifier` (now, or unbonding): 25 % to `winner` (zero: burned too), the rest burned.

@@ -7,8 +7,18 @@ struct Device {
     bool convicted;
     uint32 openGames;
     uint40 unbondsAt;
-    uint128 stake; // token wei that counts
-    uint128 unbonding; // requested back: counts zero, stays slashable
+    uint104 stake; // token wei that counts; 104 bits hold 20,000 times the token's supply
+    uint104 unbonding; // requested back: counts zero, stays slashable
+    uint48 changedIn; // block of the stake's last change
+}
+
+/// @notice What a claim asks of a device.
+struct Standing {
+    address owner;
+    bool convicted;
+    uint32 openGames;
+    uint128 stakeNow; // token wei
+    uint128 stakeThen; // as `stakeAt` gives it, token wei
 }
 
 /// @notice Stake, held for each device alone, with its history by block.
@@ -58,6 +68,8 @@ interface IStakeVault {
     function deviceOf(address device) external view returns (Device memory);
     /// @notice Stake that counted at the end of `blockNumber`: zero below the minimum, which no game can take.
     function stakeAt(address device, uint256 blockNumber) external view returns (uint128);
+    /// @notice The devices' standings now, in their order, with the stake that counted at the end of `blockNumber`.
+    function standingsAt(address[] calldata devices, uint256 blockNumber) external view returns (Standing[] memory);
     function minimumStake() external view returns (uint128); // S_min
 
     // --- only EpochLedger

@@ -6,14 +6,14 @@ import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC2
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
-import {IJobEscrow, Job, JobPhase, Payment} from "../interfaces/IJobEscrow.sol";
+import {IJobEscrow, Job, JobPhase, Payout} from "../interfaces/IJobEscrow.sol";
 import {Bid} from "../interfaces/IMessages.sol";
 import {IProgramRegistry} from "../interfaces/IProgramRegistry.sol";
 import {ISeats} from "../interfaces/ISeats.sol";
 import {Messages} from "../libraries/Messages.sol";
 import {Spans} from "../libraries/Spans.sol";
 
-/// @title Buyers' deposits and jobs' budgets
+/// @title Buyers' deposits, jobs' budgets, and what claims have paid
 contract JobEscrow is IJobEscrow, EIP712 {
     using SafeERC20 for IERC20;
 
@@ -30,7 +30,7 @@ contract JobEscrow is IJobEscrow, EIP712 {
     address public immutable ledger;
     uint40 public immutable postingGrace_s;
 
-    mapping(address buyer => uint128) public balanceOf;
+    mapping(address account => uint128) public balanceOf;
     mapping(bytes32 jobId => Job) private _jobs;
     mapping(bytes32 jobId => mapping(uint32 word => uint256)) public paidWord;
 
@@ -153,17 +153,16 @@ contract JobEscrow is IJobEscrow, EIP712 {
         uint32 firstWord,
         uint256[] calldata words,
         uint128 debitSum,
-        Payment[] calldata payments
+        Payout calldata payout
     ) external onlyLedger {
-        uint128 spent;
-        for (uint256 i; i < payments.length; ++i) spent += payments[i].amount;
+        uint128 spent = payout.bonded + _credit(payout.accounts, payout.amounts);
         if (spent > debitSum) revert JobEscrow_PaymentsExceedDebit(spent, debitSum);
         uint32 spans = _markPaid(jobId, firstWord, words);
         Job storage job = _jobs[jobId];
         job.spansUnpaid -= spans;
         _restore(job, debitSum, debitSum - spent);
-        emit JobSettled(jobId, debitSum, spent, spans);
-        for (uint256 i; i < payments.length; ++i) token.safeTransfer(payments[i].to, payments[i].amount);
+        emit JobSettled(jobId, debitSum, spent, spans, payout.accounts, payout.amounts);
+        if (payout.bonded != 0) token.safeTransfer(payout.vault, payout.bonded);
     }
 
     /// @inheritdoc IJobEscrow
@@ -187,6 +186,17 @@ contract JobEscrow is IJobEscrow, EIP712 {
     }
 
     /// @inheritdoc IJobEscrow
+    function settlerOf(bytes32 jobId) external view returns (address settler, uint24 feePpm) {
+        Job storage job = _jobs[jobId];
+        return (job.settler, job.feePpm);
+    }
+
+    /// @inheritdoc IJobEscrow
+    function domainSeparator() external view returns (bytes32) {
+        return _domainSeparatorV4();
+    }
+
+    /// @inheritdoc IJobEscrow
     function digestOf(bytes32 structHash) external view returns (bytes32) {
         return _hashTypedDataV4(structHash);
     }
@@ -199,10 +209,19 @@ contract JobEscrow is IJobEscrow, EIP712 {
         emit Deposited(msg.sender, msg.sender, amount);
     }
 
-    function _takeBalance(address buyer, uint128 amount) private {
-        uint128 balance = balanceOf[buyer];
+    function _takeBalance(address account, uint128 amount) private {
+        uint128 balance = balanceOf[account];
         if (balance < amount) revert JobEscrow_BalanceTooLow(balance, amount);
-        balanceOf[buyer] = balance - amount;
+        balanceOf[account] = balance - amount;
+    }
+
+    function _credit(address[] calldata accounts, uint128[] calldata amounts) private returns (uint128 sum) {
+        for (uint256 i; i < accounts.length; ++i) {
+            uint128 amount = amounts[i];
+            if (amount == 0) continue;
+            balanceOf[accounts[i]] += amount;
+            sum += amount;
+        }
     }
 
     function _checkBid(Bid calldata bid) private view {

@@ -23,6 +23,13 @@ library MerkleSum {
         uint128 squaredWU;
     }
 
+    /// @notice A node of a receipt tree and its place in its level.
+    struct Node {
+        bytes32 hash;
+        uint128 sum;
+        uint32 index;
+    }
+
     function resultLeaf(uint32 taskIndex, uint64 outputLength, bytes32 outputRoot, uint64 wu, uint8 status)
         internal
         pure
@@ -73,6 +80,53 @@ library MerkleSum {
             sum += siblingSums[i]; // checked: a tree whose sums overflow has no valid path
         }
         return (leaf, sum);
+    }
+
+    /// @notice Root and sum of the receipt tree in which these leaves stand: a path for all of them at once. Each level is
+    /// folded into the next from left to right; a node's neighbour is a leaf's own, padding, or the next sibling. All leaves
+    /// of a tree need no siblings.
+    /// @dev Uses the nodes up.
+    /// @param nodes leaves, at least one, their indices strictly rising
+    function receiptRootOf(
+        Node[] memory nodes,
+        uint256 count,
+        bytes32[] calldata siblings,
+        uint128[] calldata siblingSums
+    ) internal pure returns (bytes32, uint128) {
+        uint256 known = nodes.length;
+        // INVARIANT: a path leads to one of the tree's leaves, never to its padding and never to an inner node.
+        if (nodes[known - 1].index >= count) revert MerkleSum_IndexOutside(nodes[known - 1].index, count);
+        _checkLength(siblingSums.length, siblings.length);
+        uint256 used; // siblings
+        bytes32 padding;
+        for (uint256 width = count; width > 1; width = (width + 1) / 2) {
+            uint256 parents;
+            for (uint256 i; i < known; ++i) {
+                Node memory node = nodes[i];
+                bool left = node.index & 1 == 0;
+                if (left && i + 1 < known && nodes[i + 1].index == node.index + 1) {
+                    Node memory right = nodes[++i];
+                    node.hash = receiptNode(node.hash, node.sum, right.hash, right.sum);
+                    node.sum += right.sum;
+                } else if (left && node.index + 1 == width) {
+                    node.hash = receiptNode(node.hash, node.sum, padding, 0);
+                } else {
+                    if (used == siblings.length) revert MerkleSum_ProofLength(used, used + 1);
+                    (bytes32 hash, uint128 sum) = (siblings[used], siblingSums[used]);
+                    node.hash = left
+                        ? receiptNode(node.hash, node.sum, hash, sum)
+                        : receiptNode(hash, sum, node.hash, node.sum);
+                    node.sum += sum; // checked: a tree whose sums overflow has no valid path
+                    ++used;
+                }
+                node.index /= 2;
+                nodes[parents++] = node;
+            }
+            known = parents;
+            padding = receiptNode(padding, 0, padding, 0);
+        }
+        _checkLength(siblings.length, used);
+        return (nodes[0].hash, nodes[0].sum);
     }
 
     /// @notice Root and sums of the result tree in which `leaf`, of `wu`, stands at `index`.

@@ -18,7 +18,7 @@ library Messages {
     bytes32 internal constant SESSION_TYPEHASH = keccak256("Session(address device,uint40 issuedAt,bytes32 nonce)");
 
     /// @notice The job id that a bid opens.
-    function bidHash(Bid calldata bid) internal pure returns (bytes32) {
+    function bidHash(Bid memory bid) internal pure returns (bytes32) {
         return keccak256(abi.encode(BID_TYPEHASH, bid));
     }
 

@@ -27,14 +27,6 @@ library Purse {
         _append(list, account, amount);
     }
 
-    /// @notice Like `add`, but looks at the last account only: one that comes again later has two places.
-    function addNext(List memory list, address account, uint128 amount) internal pure {
-        if (amount == 0) return;
-        uint256 length = list.accounts.length;
-        if (length != 0 && list.accounts[length - 1] == account) list.amounts[length - 1] += amount;
-        else _append(list, account, amount);
-    }
-
     /// @notice Adds equal parts; what does not divide goes to the first ones, a wei each.
     function addShares(List memory list, address[] memory accounts, uint128 amount) internal pure {
         for (uint256 i; i < accounts.length; ++i) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+
 /// @notice Sets of spans as bitmap words (docs/protocol.md section 4; in Python protocol/spans.py).
 library Spans {
     /// @notice Thrown when a set is empty, or its first or last word is zero: a set has one form only.
@@ -27,7 +29,7 @@ library Spans {
         uint256 length = words.length;
         if (length == 0 || words[0] == 0 || words[length - 1] == 0) revert Spans_NotCanonical();
         uint256 jobSpans = spanCount(taskCount, spanTasks);
-        uint256 last = (uint256(firstWord) + length - 1) * 256 + highestBit(words[length - 1]);
+        uint256 last = (uint256(firstWord) + length - 1) * 256 + Math.log2(words[length - 1]);
         // INVARIANT: only spans of the job are ever paid.
         if (last >= jobSpans) revert Spans_OutsideJob(last, jobSpans);
         uint256 set;
@@ -55,15 +57,6 @@ library Spans {
             word = (word & 0x00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff)
                 + ((word >> 8) & 0x00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff);
             return (word * 0x0001000100010001000100010001000100010001000100010001000100010001) >> 240;
-        }
-    }
-
-    /// @notice Position of the highest bit of a word that is not zero.
-    function highestBit(uint256 word) internal pure returns (uint256 position) {
-        for (uint256 step = 128; step > 0; step >>= 1) {
-            if (word >> step == 0) continue;
-            word >>= step;
-            position += step;
         }
     }
 }

@@ -23,9 +23,19 @@ library Verdicts {
         return keccak256(abi.encode(salt, verifier, epochId, verdicts, digests));
     }
 
-    /// @notice What is stored of a revealed verdict.
+    /// @notice What is stored of a commitment, until it is opened: its last bit is 0.
+    function closed(bytes32 commitment_) internal pure returns (bytes32) {
+        return commitment_ & ~bytes32(uint256(1));
+    }
+
+    /// @notice What is stored of a revealed verdict, in the commitment's place: its last bit is 1.
     function stored(uint256 verdicts, bytes32 digests) internal pure returns (bytes32) {
-        return keccak256(abi.encode(verdicts, digests));
+        return keccak256(abi.encode(verdicts, digests)) | bytes32(uint256(1));
+    }
+
+    /// @notice True for what `stored` gives.
+    function isOpen(bytes32 record) internal pure returns (bool) {
+        return uint256(record) & 1 == 1;
     }
 
     /// @notice Leaves with a verdict.
@@ -33,10 +43,16 @@ library Verdicts {
         return Spans.popcount((verdicts | (verdicts >> 1)) & LOW_BITS);
     }
 
+    /// @notice The verdict on a leaf.
+    /// @param leaf below 128
+    function valueOf(uint256 verdicts, uint32 leaf) internal pure returns (uint8) {
+        return uint8((verdicts >> (2 * leaf)) & 3);
+    }
+
     /// @notice The verdict on a leaf, and its digest (zero where there is no verdict).
     /// @param leaf below 128
     function at(SeatVerdict calldata verdict, uint32 leaf) internal pure returns (uint8 value, bytes32 digest) {
-        value = uint8((verdict.verdicts >> (2 * leaf)) & 3);
+        value = valueOf(verdict.verdicts, leaf);
         if (value == 0) return (0, 0);
         uint256 below = verdict.verdicts & ((uint256(1) << (2 * leaf)) - 1);
         digest = verdict.digests[count(below)];

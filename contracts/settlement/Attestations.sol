@@ -18,6 +18,7 @@ import {Receipt} from "../interfaces/IMessages.sol";
 import {Ballot} from "../libraries/Ballot.sol";
 import {Draw} from "../libraries/Draw.sol";
 import {Money} from "../libraries/Money.sol";
+import {Purse} from "../libraries/Purse.sol";
 import {Verdicts} from "../libraries/Verdicts.sol";
 
 /// @notice The contracts that Attestations works with; some are deployed after it.
@@ -40,6 +41,7 @@ struct AttestationClocks {
 /// @title The verdicts on an epoch's leaves
 contract Attestations is IAttestations {
     using Ballot for Ballot.Box;
+    using Purse for Purse.List;
 
     uint8 private constant REDRAW_SEATS = 3;
     uint8 private constant REDRAW_MAJORITY = 2;
@@ -49,6 +51,19 @@ contract Attestations is IAttestations {
     struct Redraw {
         uint8 round;
         BallotOutcome outcome;
+    }
+
+    /// @dev An epoch with its seed and the seats of its snapshot.
+    struct Drawn {
+        uint64 id;
+        bytes32 seed;
+        bool redrawn;
+        Seat[] seats;
+    }
+
+    struct Said {
+        address verifier;
+        uint256 verdicts;
     }
 
     IEpochLedger public immutable ledger;
@@ -65,9 +80,8 @@ contract Attestations is IAttestations {
     mapping(uint64 epochId => EpochClock) private _clocks;
     /// @inheritdoc IAttestations
     mapping(uint64 epochId => bytes32) public seedOf;
-    mapping(uint64 epochId => mapping(address verifier => bytes32)) private _commitments;
-    /// @inheritdoc IAttestations
-    mapping(uint64 epochId => mapping(address verifier => bytes32)) public verdictHash;
+    /// @dev A commitment, then in its place the revealed verdict: Verdicts.closed and Verdicts.stored, told apart by the last bit.
+    mapping(uint64 epochId => mapping(address verifier => bytes32)) private _records;
     mapping(bytes32 leafKey => Redraw) private _redraws;
     mapping(bytes32 subject => Ballot.Box) private _ballots;
 
@@ -103,16 +117,6 @@ contract Attestations is IAttestations {
     }
 
     /// @inheritdoc IAttestations
-    function close(uint64 epochId) external {
-        // Check
-        _onlyLedger();
-        _inState(epochId, EpochState.Void);
-
-        // Effect
-        _clocks[epochId].voided = true;
-    }
-
-    /// @inheritdoc IAttestations
     function drawSeed(uint64 epochId) public {
         // Check
         // INVARIANT: an epoch has one seed, from the round fixed by its posting.
@@ -138,12 +142,13 @@ contract Attestations is IAttestations {
         // INVARIANT: only seats of the epoch's snapshot attest it.
         if (seats.seatsOf(clock.snapshot, msg.sender) == 0) revert Attestations_NoSeat(msg.sender);
         // INVARIANT: a verifier commits once (zero would not count as done), so nobody ends the phase for the others.
-        if (commitment == 0) revert Attestations_CommitmentZero(msg.sender);
-        if (_commitments[epochId][msg.sender] != 0) revert Attestations_AlreadyActed(msg.sender);
+        bytes32 record = Verdicts.closed(commitment);
+        if (record == 0) revert Attestations_CommitmentZero(msg.sender);
+        if (_records[epochId][msg.sender] != 0) revert Attestations_AlreadyActed(msg.sender);
 
         // Effect
-        _commitments[epochId][msg.sender] = commitment;
-        if (++clock.committed == seats.verifierCount(clock.snapshot)) clock.commitEndedAt = uint40(block.timestamp);
+        _records[epochId][msg.sender] = record;
+        if (++clock.committed == seats.verifierCount(clock.snapshot)) clock.endedAt = uint40(block.timestamp);
         emit Committed(epochId, msg.sender);
     }
 
@@ -151,20 +156,19 @@ contract Attestations is IAttestations {
     function reveal(uint64 epochId, bytes32 salt, uint256 verdicts, bytes32[] calldata digests) external {
         // Check
         _inState(epochId, EpochState.Revealing);
-        if (verdictHash[epochId][msg.sender] != 0) revert Attestations_AlreadyActed(msg.sender);
+        bytes32 record = _records[epochId][msg.sender];
+        if (Verdicts.isOpen(record)) revert Attestations_AlreadyActed(msg.sender);
         bytes32 digestsHash = Verdicts.digestsHash(digests);
         // INVARIANT: a commitment names its verifier and its epoch, so a copied one can't be opened.
         bytes32 commitment = Verdicts.commitment(salt, msg.sender, epochId, verdicts, digestsHash);
-        if (_commitments[epochId][msg.sender] != commitment) {
-            revert Attestations_CommitmentMismatch(msg.sender);
-        }
+        if (record != Verdicts.closed(commitment)) revert Attestations_CommitmentMismatch(msg.sender);
         uint256 needed = Verdicts.count(verdicts);
         if (digests.length != needed) revert Attestations_DigestCount(digests.length, needed);
 
         // Effect
         EpochClock storage clock = _clocks[epochId];
-        verdictHash[epochId][msg.sender] = Verdicts.stored(verdicts, digestsHash);
-        if (++clock.revealed == clock.committed) clock.revealEndedAt = uint40(block.timestamp);
+        _records[epochId][msg.sender] = Verdicts.stored(verdicts, digestsHash);
+        if (++clock.revealed == clock.committed) clock.endedAt = uint40(block.timestamp);
         emit Revealed(epochId, msg.sender, verdicts, digests);
     }
 
@@ -179,11 +183,12 @@ contract Attestations is IAttestations {
         address owner = vault.deviceOf(leaf.receipt.device).owner;
         if (_redraws[_leafKey(leaf.epochId, leafHash)].round != 0) revert Attestations_AlreadyRedrawn(leafHash);
         _checkVerdicts(leaf.epochId, verdicts);
-        LeafQuery memory query = LeafQuery(leafHash, leafNumber, owner);
-        (bool attested,) = _firstSeats(leaf.epochId, _seatsIn(leaf.epochId), query, verdicts);
+        LeafQuery memory query = LeafQuery(leafHash, leafNumber, owner, 0);
+        (bool attested,) = _firstSeats(_seeded(leaf.epochId), query, _said(verdicts), verdicts);
         if (attested) revert Attestations_LeafAttested(leafNumber);
 
         // Effect
+        _clocks[leaf.epochId].redrawn = true;
         _openRedraw(leaf.epochId, leafHash, leafNumber, 1, owner);
     }
 
@@ -246,6 +251,12 @@ contract Attestations is IAttestations {
     }
 
     /// @inheritdoc IAttestations
+    function verdictHash(uint64 epochId, address verifier) public view returns (bytes32) {
+        bytes32 record = _records[epochId][verifier];
+        return Verdicts.isOpen(record) ? record : bytes32(0);
+    }
+
+    /// @inheritdoc IAttestations
     function finalAt(uint64 epochId) external view returns (uint40) {
         if (stateOf(epochId) != EpochState.Final) _inState(epochId, EpochState.Window);
         return uint40(_revealEnd(_clocks[epochId]) + windowTime); // clocks are 40 bits, and so is now
@@ -262,22 +273,26 @@ contract Attestations is IAttestations {
     }
 
     /// @inheritdoc IAttestations
-    function attestors(uint64 epochId, LeafQuery[] calldata leaves, SeatVerdict[] calldata verdicts)
+    function sharesOf(uint64 epochId, LeafQuery[] calldata leaves, SeatVerdict[] calldata verdicts)
         external
         view
-        returns (address[][] memory paid)
+        returns (address[] memory accounts, uint128[] memory amounts)
     {
         _checkVerdicts(epochId, verdicts);
-        paid = new address[][](leaves.length);
-        Seat[] memory list = _seatsIn(epochId);
+        Drawn memory epoch = _seeded(epochId);
+        Said[] memory said = _said(verdicts);
+        Purse.List memory shares = Purse.withRoom(REDRAW_SEATS * leaves.length);
         for (uint256 i; i < leaves.length; ++i) {
-            paid[i] = _attestorsOf(epochId, list, leaves[i], verdicts);
+            LeafQuery memory leaf = leaves[i];
+            shares.addShares(_attestorsOf(epoch, leaf, said, verdicts), leaf.pay);
         }
+        return (shares.accounts, shares.amounts);
     }
 
     /// @inheritdoc IAttestations
     function drawnSeats(uint64 epochId, bytes32 leafHash, address deviceOwner) external view returns (address[] memory) {
-        return Draw.leafSeats(_seatsIn(epochId), seedOf[epochId], leafHash, deviceOwner);
+        Drawn memory epoch = _seeded(epochId);
+        return Draw.leafSeats(epoch.seats, epoch.seed, leafHash, deviceOwner);
     }
 
     /// @inheritdoc IAttestations
@@ -330,48 +345,59 @@ contract Attestations is IAttestations {
 
     /// @dev The seats to pay for a leaf. Every verdict given matches its stored hash already.
     function _attestorsOf(
-        uint64 epochId,
-        Seat[] memory list,
-        LeafQuery calldata leaf,
+        Drawn memory epoch,
+        LeafQuery memory leaf,
+        Said[] memory said,
         SeatVerdict[] calldata verdicts
     ) private view returns (address[] memory drawn) {
-        Redraw memory current = _redraws[_leafKey(epochId, leaf.leafHash)];
+        Redraw memory current; // most epochs have none, and then there is nothing to look for
+        if (epoch.redrawn) current = _redraws[_leafKey(epoch.id, leaf.leafHash)];
         // INVARIANT: a leaf is paid only when every drawn seat, or the majority of a redraw, found it right.
         if (current.round != 0) {
             if (current.outcome != BallotOutcome.Right) revert Attestations_LeafNotAttested(leaf.leafNumber);
-            return _ballots[_subject(epochId, leaf.leafHash, current.round)].votersFor(Ballot.RIGHT);
+            return _ballots[_subject(epoch.id, leaf.leafHash, current.round)].votersFor(Ballot.RIGHT);
         }
         bool attested;
-        (attested, drawn) = _firstSeats(epochId, list, leaf, verdicts);
+        (attested, drawn) = _firstSeats(epoch, leaf, said, verdicts);
         if (!attested) revert Attestations_LeafNotAttested(leaf.leafNumber);
     }
 
     /// @dev Whether all seats drawn for the leaf said "right", with equal digests.
     function _firstSeats(
-        uint64 epochId,
-        Seat[] memory list,
+        Drawn memory epoch,
         LeafQuery memory leaf,
+        Said[] memory said,
         SeatVerdict[] calldata verdicts
     ) private view returns (bool attested, address[] memory drawn) {
-        drawn = Draw.leafSeats(list, seedOf[epochId], leaf.leafHash, leaf.deviceOwner);
+        drawn = Draw.leafSeats(epoch.seats, epoch.seed, leaf.leafHash, leaf.deviceOwner);
         attested = drawn.length != 0;
         bytes32 agreed;
         for (uint256 i; i < drawn.length; ++i) {
-            if (verdictHash[epochId][drawn[i]] == 0) {
+            uint256 place = _placeOf(drawn[i], said);
+            if (place == said.length) {
+                if (verdictHash(epoch.id, drawn[i]) != 0) revert Attestations_VerdictMissing(drawn[i]);
                 attested = false;
-                continue;
+            } else if (drawn.length == 1) {
+                attested = Verdicts.valueOf(said[place].verdicts, leaf.leafNumber) == Verdicts.RIGHT;
+            } else {
+                (uint8 value, bytes32 digest) = Verdicts.at(verdicts[place], leaf.leafNumber);
+                if (i == 0) agreed = digest;
+                if (value != Verdicts.RIGHT || digest != agreed) attested = false;
             }
-            (uint8 value, bytes32 digest) = Verdicts.at(_verdictBy(drawn[i], verdicts), leaf.leafNumber);
-            if (i == 0) agreed = digest;
-            if (value != Verdicts.RIGHT || digest != agreed) attested = false;
         }
     }
 
-    function _verdictBy(address verifier, SeatVerdict[] calldata verdicts) private pure returns (SeatVerdict calldata) {
+    /// @dev Where the verifier's verdict is in the list; the list's length where it is not.
+    function _placeOf(address verifier, Said[] memory said) private pure returns (uint256 place) {
+        while (place < said.length && said[place].verifier != verifier) ++place;
+    }
+
+    /// @dev The verdicts without their digests, which only leaves with two seats need.
+    function _said(SeatVerdict[] calldata verdicts) private pure returns (Said[] memory said) {
+        said = new Said[](verdicts.length);
         for (uint256 i; i < verdicts.length; ++i) {
-            if (verdicts[i].verifier == verifier) return verdicts[i];
+            (said[i].verifier, said[i].verdicts) = (verdicts[i].verifier, verdicts[i].verdicts);
         }
-        revert Attestations_VerdictMissing(verifier);
     }
 
     function _checkVerdicts(uint64 epochId, SeatVerdict[] calldata verdicts) private view {
@@ -380,7 +406,7 @@ contract Attestations is IAttestations {
 
     function _checkVerdict(uint64 epochId, SeatVerdict calldata verdict) private view {
         bytes32 got = Verdicts.stored(verdict.verdicts, Verdicts.digestsHash(verdict.digests));
-        if (verdictHash[epochId][verdict.verifier] != got) revert Attestations_VerdictMismatch(verdict.verifier);
+        if (verdictHash(epochId, verdict.verifier) != got) revert Attestations_VerdictMismatch(verdict.verifier);
     }
 
     /// @dev What the leaf would have paid its seats. The receipt may be nonsense: then its poster pays for that.
@@ -400,23 +426,24 @@ contract Attestations is IAttestations {
         return byRule > byFloor ? byRule : uint128(byFloor); // at most amount / 2
     }
 
-    /// @dev The seats of a seeded epoch's snapshot.
-    function _seatsIn(uint64 epochId) private view returns (Seat[] memory) {
+    function _seeded(uint64 epochId) private view returns (Drawn memory) {
         EpochClock storage clock = _clocks[epochId];
         if (clock.seededAt == 0) revert Attestations_SeedMissing(clock.round);
-        return seats.seatsIn(clock.snapshot);
+        return Drawn(epochId, seedOf[epochId], clock.redrawn, seats.seatsIn(clock.snapshot));
     }
 
     function _rules() private view returns (Ballot.Rules memory) {
         return Ballot.Rules(beacon, seats, seedTimeout, commitTime, revealTime);
     }
 
+    /// @dev Past the last reveal this is when that was, so long ago all the same.
     function _commitEnd(EpochClock storage clock) private view returns (uint256) {
-        return clock.commitEndedAt != 0 ? clock.commitEndedAt : uint256(clock.seededAt) + commitTime;
+        return clock.endedAt != 0 ? clock.endedAt : uint256(clock.seededAt) + commitTime;
     }
 
     function _revealEnd(EpochClock storage clock) private view returns (uint256) {
-        return clock.revealEndedAt != 0 ? clock.revealEndedAt : _commitEnd(clock) + revealTime;
+        bool early = clock.revealed != 0 && clock.revealed == clock.committed;
+        return early ? clock.endedAt : _commitEnd(clock) + revealTime;
     }
 
     function _inState(uint64 epochId, EpochState needed) private view {

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {EpochState, IAttestations, LeafQuery, SeatVerdict} from "../interfaces/IAttestations.sol";
 import {IDisputeGame} from "../interfaces/IDisputeGame.sol";
-import {Entry, Head, IEpochLedger, LeafClaim, LeafMoney, LeafRef, SignedLease} from "../interfaces/IEpochLedger.sol";
-import {IJobEscrow, Job, Payment} from "../interfaces/IJobEscrow.sol";
+import {ClaimedLeaves, Entry, Head, IEpochLedger, LeafMoney, LeafRef, SignedLease} from "../interfaces/IEpochLedger.sol";
+import {IJobEscrow, Payout} from "../interfaces/IJobEscrow.sol";
 import {Bid, Lease, Receipt} from "../interfaces/IMessages.sol";
 import {ISeats} from "../interfaces/ISeats.sol";
-import {Device, IStakeVault} from "../interfaces/IStakeVault.sol";
+import {IStakeVault, Standing} from "../interfaces/IStakeVault.sol";
 import {Draw} from "../libraries/Draw.sol";
 import {MerkleSum} from "../libraries/MerkleSum.sol";
 import {Messages} from "../libraries/Messages.sol";
 import {Money} from "../libraries/Money.sol";
-import {Purse} from "../libraries/Purse.sol";
+import {PackedLeaf} from "../libraries/PackedLeaf.sol";
 import {Signature} from "../libraries/Signature.sol";
 import {Spans} from "../libraries/Spans.sol";
 
@@ -32,8 +33,6 @@ struct LedgerLimits {
 
 /// @title Settlement: epochs of receipts, and their claims
 contract EpochLedger is IEpochLedger {
-    using Purse for Purse.List;
-
     uint256 private constant MAX_ENTRIES = 32;
     uint256 private constant MAX_LEAVES = 128;
     uint256 private constant PPM = 1e6;
@@ -44,25 +43,38 @@ contract EpochLedger is IEpochLedger {
         uint128 settledLeaves;
     }
 
-    /// @dev What one claim works on.
+    /// @dev A leaf of a claim.
+    struct Leaf {
+        uint256 from; // offset in the packed leaves
+        uint256 to;
+        uint128 bonded;
+        uint128 paid; // to the owner
+    }
+
+    /// @dev What one claim works on. Arrays have a place for each leaf.
     struct Batch {
         uint64 epochId;
         uint32 entryIndex;
         uint32 firstNumber; // number of the entry's first leaf in the epoch
+        uint40 postedAt;
+        uint32 period; // the latest that was posted
         uint128 voidedLeaves; // by hung games, by number in the epoch
-        bytes32 jobId;
+        bytes32 domain; // EIP-712
         address poster;
         address settler; // of the job
         uint24 feePpm;
         uint128 settledLeaves;
         uint128 debits;
         uint128 bonded; // by all leaves so far
+        uint128 fees;
         uint32 firstWord;
         uint256[] words; // all spans of the claim
-        LeafQuery[] queries;
-        LeafMoney[] moneys;
-        bytes32[] digests;
+        Receipt receipt; // the leaf at hand; its job is the claim's
+        Leaf[] leaves;
         address[] devices;
+        Standing[] standings;
+        MerkleSum.Node[] nodes; // of the leaves
+        LeafQuery[] queries;
     }
 
     IJobEscrow public immutable escrow;
@@ -130,28 +142,30 @@ contract EpochLedger is IEpochLedger {
         Head calldata head,
         uint32 entryIndex,
         Bid calldata bid,
-        LeafClaim[] calldata leaves,
+        ClaimedLeaves calldata leaves,
         SeatVerdict[] calldata verdicts
     ) external {
-        // Check
+        // Check, and an event for each leaf
         _checkHead(epochId, head);
         _inState(epochId, EpochState.Final);
-        if (leaves.length == 0) revert EpochLedger_NoLeaves();
-        Batch memory batch = _batch(epochId, head, entryIndex, bid, leaves);
-        for (uint256 i; i < leaves.length; ++i) _takeLeaf(batch, head, bid, leaves[i], i);
+        Bid memory terms = bid;
+        Batch memory batch = _batch(epochId, head, entryIndex, terms, leaves.packed);
+        for (uint256 i; i < batch.leaves.length; ++i) {
+            _takeLeaf(batch, terms, leaves.packed, i);
+            if (batch.poster != batch.settler) _checkLeases(batch, leaves, i);
+        }
+        _checkTree(batch, head.entries[entryIndex], leaves);
         // INVARIANT: only attested leaves are paid.
-        address[][] memory attestors = attestations.attestors(epochId, batch.queries, verdicts);
+        (address[] memory verifiers, uint128[] memory shares) =
+            attestations.sharesOf(epochId, batch.queries, verdicts);
 
         // Effect
         Outstanding storage open = _outstanding[epochId][entryIndex];
         open.sum -= batch.debits;
         open.settledLeaves = batch.settledLeaves;
-        for (uint256 i; i < leaves.length; ++i) {
-            emit Claimed(epochId, batch.jobId, batch.devices[i], batch.digests[i], batch.moneys[i]);
-        }
 
         // Interaction
-        _pay(batch, attestors);
+        _pay(batch, verifiers, shares);
         _finish(epochId, head, entryIndex);
     }
 
@@ -191,7 +205,6 @@ contract EpochLedger is IEpochLedger {
         // Interaction
         for (uint32 i; i < head.entries.length; ++i) _returnEntry(epochId, head.entries[i], i);
         seats.burnEpochBond(head.settler);
-        attestations.close(epochId);
     }
 
     /// @inheritdoc IEpochLedger
@@ -267,224 +280,247 @@ contract EpochLedger is IEpochLedger {
         uint64 epochId,
         Head calldata head,
         uint32 entryIndex,
-        Bid calldata bid,
-        LeafClaim[] calldata leaves
+        Bid memory bid,
+        bytes calldata packed
     ) private view returns (Batch memory batch) {
         _checkEntry(head, entryIndex);
         bytes32 jobId = Messages.bidHash(bid);
         if (jobId != head.entries[entryIndex].jobId) {
             revert EpochLedger_BidMismatch(jobId, head.entries[entryIndex].jobId);
         }
-        Job memory job = escrow.jobOf(jobId);
-        batch.epochId = epochId;
-        batch.entryIndex = entryIndex;
+        (batch.epochId, batch.entryIndex) = (epochId, entryIndex);
+        (batch.postedAt, batch.period) = (head.postedAt, head.periods[entryIndex]);
         batch.firstNumber = _firstNumber(head, entryIndex);
         batch.voidedLeaves = disputes.voidedLeaves(epochId);
-        batch.jobId = jobId;
+        batch.domain = escrow.domainSeparator();
         batch.poster = head.settler;
-        batch.settler = job.settler;
-        batch.feePpm = job.feePpm;
+        (batch.settler, batch.feePpm) = escrow.settlerOf(jobId);
         batch.settledLeaves = _outstanding[epochId][entryIndex].settledLeaves;
-        (batch.firstWord, batch.words) = _roomForSpans(leaves, Spans.spanCount(bid.taskCount, bid.spanTasks));
-        batch.queries = new LeafQuery[](leaves.length);
-        batch.moneys = new LeafMoney[](leaves.length);
-        batch.digests = new bytes32[](leaves.length);
-        batch.devices = new address[](leaves.length);
+        batch.receipt.jobId = jobId;
+        _makeRoom(batch, packed, Spans.spanCount(bid.taskCount, bid.spanTasks));
+        batch.standings = vault.standingsAt(batch.devices, head.postBlock);
     }
 
-    /// @dev Empty words from the first to the last that a leaf of the claim has.
-    function _roomForSpans(LeafClaim[] calldata leaves, uint32 spans)
-        private
-        pure
-        returns (uint32 first, uint256[] memory words)
-    {
+    /// @dev Finds the leaves; allocates a place for each, and the words from the first to the last that any of them has.
+    function _makeRoom(Batch memory batch, bytes calldata packed, uint32 spans) private pure {
+        uint256 number;
+        for (uint256 at; at < packed.length; ++number) at = PackedLeaf.end(packed, at);
+        if (number == 0) revert EpochLedger_NoLeaves();
+        // INVARIANT: a claim has no more leaves than an epoch, which bounds its memory.
+        if (number > MAX_LEAVES) revert EpochLedger_LeafCount(number);
+        batch.leaves = new Leaf[](number);
+        batch.devices = new address[](number);
+        batch.nodes = new MerkleSum.Node[](number);
+        batch.queries = new LeafQuery[](number);
+        uint256 first = type(uint32).max;
         uint256 end;
-        first = type(uint32).max;
-        for (uint256 i; i < leaves.length; ++i) {
-            uint256 leafEnd = uint256(leaves[i].firstWord) + leaves[i].words.length;
+        uint256 from;
+        for (uint256 i; i < number; ++i) {
+            uint256 to = PackedLeaf.end(packed, from);
+            (batch.leaves[i].from, batch.leaves[i].to) = (from, to);
+            batch.devices[i] = PackedLeaf.device(packed, from);
+            (uint256 leafFirst, uint256[] calldata words) = PackedLeaf.spans(packed, from, to);
+            uint256 leafEnd = leafFirst + words.length;
             // Bounds the memory; the exact span is checked with each leaf.
-            if (leafEnd == leaves[i].firstWord || (leafEnd - 1) * 256 >= spans) {
+            if (words.length == 0 || (leafEnd - 1) * 256 >= spans) {
                 revert Spans.Spans_OutsideJob(leafEnd * 256, spans);
             }
-            if (leaves[i].firstWord < first) first = leaves[i].firstWord;
+            if (leafFirst < first) first = leafFirst;
             if (leafEnd > end) end = leafEnd;
+            from = to;
         }
-        words = new uint256[](end - first);
+        batch.firstWord = uint32(first); // of uint32 all
+        batch.words = new uint256[](end - first);
     }
 
-    /// @dev Every check of one leaf, and its part of the claim.
-    function _takeLeaf(Batch memory batch, Head calldata head, Bid calldata bid, LeafClaim calldata leaf, uint256 place)
-        private
-        view
-    {
-        Receipt memory receipt = leaf.receipt;
-        uint32 number = batch.firstNumber + leaf.leafIndex;
-        uint128 bit = uint128(1) << leaf.leafIndex; // zero for an index past 127, which no path has
+    /// @dev Every check of one leaf but its place in the tree, its attestation and its leases; and its part of the claim.
+    function _takeLeaf(Batch memory batch, Bid memory bid, bytes calldata packed, uint256 place) private {
+        Receipt memory receipt = batch.receipt;
+        Leaf memory leaf = batch.leaves[place];
+        uint32 leafIndex = PackedLeaf.read(packed, leaf.from, receipt);
+        if (place != 0 && leafIndex <= batch.nodes[place - 1].index) revert EpochLedger_LeafOrder(leafIndex);
+        uint128 bit = uint128(1) << leafIndex; // zero for an index past 127, which no tree has
         // INVARIANT: a leaf is claimed, voided or returned, once.
-        if (batch.settledLeaves & bit != 0) revert EpochLedger_LeafSettled(leaf.leafIndex);
-        _checkReceipt(batch, head, receipt);
-        _checkWork(bid, receipt);
-        _addSpans(batch, bid, leaf, receipt);
-        batch.digests[place] = Messages.receiptHash(receipt);
-        _checkSigned(receipt.device, batch.digests[place], leaf.signature);
-        if (batch.poster != batch.settler) _checkLeases(batch.settler, leaf, receipt);
-        uint128 debit = Money.debitOf(receipt.amount, batch.feePpm, bid.rateFloorPpm);
-        bytes32 leafHash = MerkleSum.receiptLeaf(receipt);
-        _checkPath(head.entries[batch.entryIndex], leaf, leafHash, debit);
-        // Past the path, the index is below the entry's count, and the number below 128.
-        if ((batch.voidedLeaves >> number) & 1 == 1) revert EpochLedger_LeafVoid(number);
-        Device memory device = _checkDevice(receipt.device);
+        if (batch.settledLeaves & bit != 0) revert EpochLedger_LeafSettled(leafIndex);
         batch.settledLeaves |= bit;
-        batch.debits += debit;
-        batch.devices[place] = receipt.device;
-        batch.queries[place] = LeafQuery(leafHash, number, device.owner);
-        LeafMoney memory money = _moneyOf(batch, head, bid, receipt, device.stake, place);
-        batch.bonded += money.bonded;
-        batch.moneys[place] = money;
+        uint32 number = batch.firstNumber + leafIndex;
+        // The number is one of the epoch's where the index is one of the entry's, which the tree says.
+        if ((batch.voidedLeaves >> number) & 1 == 1) revert EpochLedger_LeafVoid(number);
+        _checkReceipt(batch, receipt);
+        _checkWork(bid, receipt);
+        _takeSpans(batch, bid, packed, leaf);
+        bytes32 digest = Messages.receiptHash(receipt);
+        _checkDeviceSigned(batch, packed, leaf.from, digest);
+        _checkStanding(receipt.device, batch.standings[place], bid.minStake);
+        MerkleSum.Node memory node = batch.nodes[place];
+        (node.hash, node.index) = (MerkleSum.receiptLeaf(receipt), leafIndex);
+        LeafQuery memory query = batch.queries[place];
+        (query.leafHash, query.leafNumber, query.deviceOwner) = (node.hash, number, batch.standings[place].owner);
+        _takeMoney(batch, bid, place, digest);
     }
 
-    function _checkReceipt(Batch memory batch, Head calldata head, Receipt memory receipt) private pure {
-        // INVARIANT: a receipt is paid by the job that it names, to whoever posted it in its period and in time.
-        if (receipt.jobId != batch.jobId) revert EpochLedger_JobMismatch(receipt.jobId, batch.jobId);
-        uint32 most = head.periods[batch.entryIndex];
-        if (receipt.period > most) revert EpochLedger_PeriodAhead(receipt.period, most);
-        if (head.postedAt > receipt.postBy) revert EpochLedger_PostedLate(head.postedAt, receipt.postBy);
+    /// @dev Splits the leaf's amount and adds the parts to the claim's.
+    function _takeMoney(Batch memory batch, Bid memory bid, uint256 place, bytes32 digest) private {
+        LeafMoney memory money = _moneyOf(batch, bid, batch.standings[place], place);
+        batch.bonded += money.bonded;
+        batch.fees += money.fee;
+        Leaf memory leaf = batch.leaves[place];
+        (leaf.bonded, leaf.paid) = (money.bonded, money.paid);
+        batch.queries[place].pay = money.deduction + money.surcharge;
+        uint128 debit = Money.debitOf(money.amount, batch.feePpm, bid.rateFloorPpm);
+        batch.nodes[place].sum = debit;
+        batch.debits += debit;
+        emit Claimed(batch.epochId, batch.receipt.jobId, batch.receipt.device, digest, money);
+    }
+
+    function _checkReceipt(Batch memory batch, Receipt memory receipt) private pure {
+        // INVARIANT: a receipt is paid to whoever posted it in its period and in time (its job is the entry's by its signature).
+        if (receipt.period > batch.period) revert EpochLedger_PeriodAhead(receipt.period, batch.period);
+        if (batch.postedAt > receipt.postBy) revert EpochLedger_PostedLate(batch.postedAt, receipt.postBy);
     }
 
     /// @dev The bounds of docs/protocol.md section 5 that need no stake.
-    function _checkWork(Bid calldata bid, Receipt memory receipt) private pure {
-        uint256 wu = receipt.totalWU;
-        uint256 squares = receipt.totalSquaredWU;
+    function _checkWork(Bid memory bid, Receipt memory receipt) private pure {
         // INVARIANT: no leaf takes more than its tasks' limits at the bid's price.
         _checkPrice(receipt, bid.maxPriceWeiPerGWU);
-        uint256 most = uint256(receipt.count) * bid.taskLimitWU;
-        if (wu == 0 || wu > most) revert EpochLedger_WorkOutside(receipt.totalWU, most);
-        // INVARIANT: the sum of squares is one that tasks within the limit can have, so the rule can't be understated
-        // below that of even tasks.
-        if (wu * wu > receipt.count * squares || squares > wu * bid.taskLimitWU) {
-            revert EpochLedger_SquaresOutside(receipt.totalSquaredWU);
+        uint256 wu = receipt.totalWU;
+        uint256 squares = receipt.totalSquaredWU;
+        // Products of a uint128 and a uint64 at most: they fit in 192 bits.
+        unchecked {
+            uint256 most = uint256(receipt.count) * bid.taskLimitWU;
+            if (wu == 0 || wu > most) revert EpochLedger_WorkOutside(receipt.totalWU, most);
+            // INVARIANT: the sum of squares is one that tasks within the limit can have, so the rule can't be understated
+            // below that of even tasks.
+            if (wu * wu > receipt.count * squares || squares > wu * bid.taskLimitWU) {
+                revert EpochLedger_SquaresOutside(receipt.totalSquaredWU);
+            }
         }
     }
 
     function _checkPrice(Receipt memory receipt, uint128 mostWeiPerGWU) private pure {
-        if (uint256(receipt.amount) * Money.GWU > uint256(receipt.totalWU) * mostWeiPerGWU) {
-            revert EpochLedger_PriceExceeded(receipt.amount, receipt.totalWU, mostWeiPerGWU);
+        // Products of a uint128 and a uint64 at most: they fit in 192 bits.
+        unchecked {
+            if (uint256(receipt.amount) * Money.GWU > uint256(receipt.totalWU) * mostWeiPerGWU) {
+                revert EpochLedger_PriceExceeded(receipt.amount, receipt.totalWU, mostWeiPerGWU);
+            }
         }
     }
 
-    function _addSpans(Batch memory batch, Bid calldata bid, LeafClaim calldata leaf, Receipt memory receipt)
-        private
-        pure
-    {
-        bytes32 spansHash = Spans.spansHash(leaf.firstWord, leaf.words);
-        if (spansHash != receipt.spansHash) revert EpochLedger_SpansMismatch(spansHash, receipt.spansHash);
-        (, uint32 tasks) = Spans.measure(leaf.firstWord, leaf.words, bid.taskCount, bid.spanTasks);
+    /// @dev Checks the leaf's spans, completes its receipt with their hash, and adds them to the claim's.
+    function _takeSpans(Batch memory batch, Bid memory bid, bytes calldata packed, Leaf memory leaf) private pure {
+        Receipt memory receipt = batch.receipt;
+        (uint32 firstWord, uint256[] calldata words) = PackedLeaf.spans(packed, leaf.from, leaf.to);
+        receipt.spansHash = Spans.spansHash(firstWord, words);
+        (, uint32 tasks) = Spans.measure(firstWord, words, bid.taskCount, bid.spanTasks);
         if (tasks != receipt.count) revert EpochLedger_CountMismatch(receipt.count, tasks);
-        uint256 offset = leaf.firstWord - batch.firstWord;
-        for (uint256 i; i < leaf.words.length; ++i) {
-            uint256 taken = batch.words[offset + i];
+        uint256 offset = firstWord - batch.firstWord;
+        uint256[] memory all = batch.words;
+        for (uint256 i; i < words.length; ++i) {
+            (uint256 taken, uint256 word) = (all[offset + i], words[i]);
             // INVARIANT: a span is paid once, also within one claim.
-            if (taken & leaf.words[i] != 0) revert EpochLedger_SpanTwice(leaf.firstWord + i);
-            batch.words[offset + i] = taken | leaf.words[i];
+            if (taken & word != 0) revert EpochLedger_SpanTwice(firstWord + i);
+            all[offset + i] = taken | word;
         }
     }
 
     /// @dev Where another settler posted, the job's settler must have leased what the receipt covers, at this price.
-    function _checkLeases(address settler, LeafClaim calldata leaf, Receipt memory receipt) private view {
-        uint256[] memory missing = leaf.words;
-        for (uint256 i; i < leaf.leases.length; ++i) {
-            _checkLease(settler, receipt, leaf.leases[i]);
-            uint32[] calldata spans = leaf.leases[i].lease.spans;
+    function _checkLeases(Batch memory batch, ClaimedLeaves calldata claimed, uint256 place) private pure {
+        Leaf memory leaf = batch.leaves[place];
+        (uint32 firstWord, uint256[] calldata words) = PackedLeaf.spans(claimed.packed, leaf.from, leaf.to);
+        // INVARIANT: work that the job's settler never leased is not paid through another one.
+        if (place >= claimed.leases.length) revert EpochLedger_SpanNotLeased(firstWord);
+        SignedLease[] calldata leases = claimed.leases[place];
+        uint256[] memory missing = words;
+        for (uint256 i; i < leases.length; ++i) {
+            _checkLease(batch, leases[i]);
+            uint32[] calldata spans = leases[i].lease.spans;
             for (uint256 j; j < spans.length; ++j) {
-                if (!Spans.contains(leaf.firstWord, leaf.words, spans[j])) continue;
-                missing[(spans[j] >> 8) - leaf.firstWord] &= ~(uint256(1) << (spans[j] & 255));
+                if (!Spans.contains(firstWord, words, spans[j])) continue;
+                missing[(spans[j] >> 8) - firstWord] &= ~(uint256(1) << (spans[j] & 255));
             }
         }
-        // INVARIANT: work that the job's settler never leased is not paid through another one.
         for (uint256 i; i < missing.length; ++i) {
-            if (missing[i] != 0) revert EpochLedger_SpanNotLeased(leaf.firstWord + i);
+            if (missing[i] != 0) revert EpochLedger_SpanNotLeased(firstWord + i);
         }
     }
 
-    function _checkLease(address settler, Receipt memory receipt, SignedLease calldata signed) private view {
+    function _checkLease(Batch memory batch, SignedLease calldata signed) private pure {
         Lease calldata lease = signed.lease;
+        Receipt memory receipt = batch.receipt;
         if (lease.jobId != receipt.jobId) revert EpochLedger_JobMismatch(lease.jobId, receipt.jobId);
         if (lease.device != receipt.device || lease.postBy < receipt.postBy) {
             revert EpochLedger_LeaseMismatch(lease.leaseId);
         }
         _checkPrice(receipt, lease.priceWeiPerGWU);
-        _checkSigned(settler, Messages.leaseHash(lease), signed.signature);
-    }
-
-    function _checkSigned(address signer, bytes32 structHash, bytes calldata signature) private view {
-        if (!Signature.isBy(signer, escrow.digestOf(structHash), signature)) {
-            revert EpochLedger_SignatureInvalid(signer);
+        bytes32 digest = MessageHashUtils.toTypedDataHash(batch.domain, Messages.leaseHash(lease));
+        if (!Signature.isBy(batch.settler, digest, signed.signature)) {
+            revert EpochLedger_SignatureInvalid(batch.settler);
         }
     }
 
-    function _checkDevice(address account) private view returns (Device memory device) {
-        device = vault.deviceOf(account);
-        if (device.owner == address(0)) revert EpochLedger_DeviceUnbound(account);
-        // INVARIANT: a convicted device is never paid, and an accused one not before its games are over.
-        if (device.convicted) revert EpochLedger_DeviceConvicted(account);
-        if (device.openGames != 0) revert EpochLedger_GameOpen(account);
+    function _checkDeviceSigned(Batch memory batch, bytes calldata packed, uint256 at, bytes32 receiptDigest)
+        private
+        pure
+    {
+        bytes32 digest = MessageHashUtils.toTypedDataHash(batch.domain, receiptDigest);
+        (uint8 v, bytes32 r, bytes32 s) = PackedLeaf.signature(packed, at);
+        address device = batch.receipt.device;
+        // INVARIANT: a device is paid for what it signed: these spans, of this job.
+        if (!Signature.isBy(device, digest, v, r, s)) revert EpochLedger_SignatureInvalid(device);
     }
 
-    function _checkPath(Entry calldata entry, LeafClaim calldata leaf, bytes32 leafHash, uint128 debit) private pure {
+    function _checkStanding(address device, Standing memory standing, uint128 minStake) private pure {
+        if (standing.owner == address(0)) revert EpochLedger_DeviceUnbound(device);
+        // INVARIANT: a convicted device is never paid, and an accused one not before its games are over.
+        if (standing.convicted) revert EpochLedger_DeviceConvicted(device);
+        if (standing.openGames != 0) revert EpochLedger_GameOpen(device);
+        if (standing.stakeThen < minStake) revert EpochLedger_StakeTooLow(standing.stakeThen, minStake);
+    }
+
+    /// @dev Uses the batch's nodes up.
+    function _checkTree(Batch memory batch, Entry calldata entry, ClaimedLeaves calldata leaves) private pure {
         (bytes32 root, uint128 sum) =
-            MerkleSum.receiptRoot(leafHash, debit, leaf.leafIndex, entry.count, leaf.siblings, leaf.siblingSums);
-        // INVARIANT: the leaf was posted, at this place, with this debit.
-        if (root != entry.subroot || sum != entry.sum) revert EpochLedger_PathInvalid(leaf.leafIndex);
+            MerkleSum.receiptRootOf(batch.nodes, entry.count, leaves.siblings, leaves.siblingSums);
+        // INVARIANT: each leaf was posted, at its place, with its debit.
+        if (root != entry.subroot || sum != entry.sum) revert EpochLedger_TreeInvalid(batch.entryIndex);
     }
 
     /// @dev The leaf's money under the stake at the posting; what earlier leaves of the claim bond counts as stake now.
-    function _moneyOf(
-        Batch memory batch,
-        Head calldata head,
-        Bid calldata bid,
-        Receipt memory receipt,
-        uint128 stakeNow,
-        uint256 place
-    ) private view returns (LeafMoney memory) {
-        uint128 stake = vault.stakeAt(receipt.device, head.postBlock);
-        if (stake < bid.minStake) revert EpochLedger_StakeTooLow(stake, bid.minStake);
-        uint24 rule = Draw.ruleUp(receipt.amount, receipt.totalWU, receipt.totalSquaredWU, stake);
+    function _moneyOf(Batch memory batch, Bid memory bid, Standing memory standing, uint256 place)
+        private
+        view
+        returns (LeafMoney memory)
+    {
+        Receipt memory receipt = batch.receipt;
+        uint24 rule = Draw.ruleUp(receipt.amount, receipt.totalWU, receipt.totalSquaredWU, standing.stakeThen);
         uint256 rate = rule > bid.rateFloorPpm ? rule : bid.rateFloorPpm;
         uint256 replay = (receipt.totalWU * rate + PPM - 1) / PPM;
         // INVARIANT: no leaf costs its seats more than a fixed amount of work.
         if (replay > maxReplayWU) revert EpochLedger_ReplayTooLong(replay, maxReplayWU);
+        uint128 stakeNow = standing.stakeNow;
         // Where nothing was bonded, as with devices at their target stake, there is nothing to look for.
         for (uint256 i; batch.bonded != 0 && i < place; ++i) {
-            if (batch.devices[i] == receipt.device) stakeNow += batch.moneys[i].bonded;
+            if (batch.devices[i] == receipt.device) stakeNow += batch.leaves[i].bonded;
         }
         return Money.split(receipt.amount, receipt.count, batch.feePpm, bid.rateFloorPpm, rule, stakeNow);
     }
 
-    function _pay(Batch memory batch, address[][] memory attestors) private {
-        Purse.List memory credits = Purse.withRoom(3 * batch.moneys.length + 1); // three seats a leaf, the poster
-        Purse.List memory payments = Purse.withRoom(batch.moneys.length + 2); // the owners, the vault, the seats
-        uint128 fees;
-        uint128 toSeats;
-        for (uint256 i; i < batch.moneys.length; ++i) {
-            LeafMoney memory money = batch.moneys[i];
-            payments.addNext(batch.queries[i].deviceOwner, money.paid);
-            fees += money.fee;
-            toSeats += money.deduction + money.surcharge;
-            credits.addShares(attestors[i], money.deduction + money.surcharge);
+    function _pay(Batch memory batch, address[] memory verifiers, uint128[] memory shares) private {
+        uint256 number = batch.leaves.length;
+        address[] memory accounts = new address[](number + verifiers.length + 1);
+        uint128[] memory amounts = new uint128[](number + verifiers.length + 1);
+        for (uint256 i; i < number; ++i) {
+            (accounts[i], amounts[i]) = (batch.standings[i].owner, batch.leaves[i].paid);
         }
-        payments.addNext(address(vault), batch.bonded);
-        payments.addNext(address(seats), fees + toSeats);
-        credits.add(batch.poster, fees);
-        escrow.settle(batch.jobId, batch.firstWord, batch.words, batch.debits, _asPayments(payments));
-        for (uint256 i; i < batch.moneys.length; ++i) {
-            if (batch.moneys[i].bonded != 0) vault.bondPay(batch.devices[i], batch.moneys[i].bonded);
+        for (uint256 i; i < verifiers.length; ++i) {
+            (accounts[number + i], amounts[number + i]) = (verifiers[i], shares[i]);
         }
-        if (credits.accounts.length != 0) seats.credit(credits.accounts, credits.amounts);
-    }
-
-    function _asPayments(Purse.List memory list) private pure returns (Payment[] memory payments) {
-        payments = new Payment[](list.accounts.length);
-        for (uint256 i; i < payments.length; ++i) payments[i] = Payment(list.accounts[i], list.amounts[i]);
+        (accounts[number + verifiers.length], amounts[number + verifiers.length]) = (batch.poster, batch.fees);
+        Payout memory payout = Payout(accounts, amounts, address(vault), batch.bonded);
+        escrow.settle(batch.receipt.jobId, batch.firstWord, batch.words, batch.debits, payout);
+        for (uint256 i; batch.bonded != 0 && i < number; ++i) {
+            if (batch.leaves[i].bonded != 0) vault.bondPay(batch.devices[i], batch.leaves[i].bonded);
+        }
     }
 
     // --- what is not claimed, inside

@@ -15,7 +15,7 @@ struct SeatsParameters {
     uint40 convictionPath_s; // the longest time from a posting to the conviction that follows from it
 }
 
-/// @title Verifiers' seats, settlers' bonds, and what both have earned
+/// @title Verifiers' seats, settlers' bonds, and shares of what either lost
 contract Seats is ISeats {
     using SafeERC20 for IERC20;
 
@@ -216,12 +216,6 @@ contract Seats is ISeats {
     }
 
     // --- earnings
-
-    /// @inheritdoc ISeats
-    function credit(address[] calldata accounts, uint128[] calldata amounts) external onlyLedger {
-        if (accounts.length != amounts.length) revert Seats_LengthMismatch(amounts.length, accounts.length);
-        for (uint256 i; i < accounts.length; ++i) _credit(accounts[i], amounts[i]);
-    }
 
     /// @inheritdoc ISeats
     function withdrawEarned(address account) external {

@@ -6,9 +6,10 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 import {IJobEscrow} from "../interfaces/IJobEscrow.sol";
-import {Device, IStakeVault} from "../interfaces/IStakeVault.sol";
+import {Device, IStakeVault, Standing} from "../interfaces/IStakeVault.sol";
 import {Messages} from "../libraries/Messages.sol";
 
 struct VaultParameters {
@@ -83,10 +84,10 @@ contract StakeVault is IStakeVault {
         Device storage record = _bound(device);
         if (msg.sender != record.owner) revert StakeVault_NotOwner(msg.sender, record.owner);
         if (amount > record.stake) revert StakeVault_StakeTooLow(record.stake, amount);
-        record.stake -= amount;
-        record.unbonding += amount;
+        uint104 moved = uint104(amount); // at most the stake
+        record.unbonding += moved;
         record.unbondsAt = uint40(block.timestamp) + unbonding_s;
-        _checkpoint(device, record.stake);
+        _setStake(device, record.stake - moved);
         emit UnstakeRequested(device, amount, record.unbondsAt);
     }
 
@@ -126,11 +127,10 @@ contract StakeVault is IStakeVault {
         returns (uint128 slashed)
     {
         Device storage record = _devices[device];
-        slashed = record.stake + record.unbonding;
+        slashed = uint128(record.stake) + record.unbonding;
         record.convicted = true;
-        record.stake = 0;
         record.unbonding = 0;
-        _checkpoint(device, 0);
+        _setStake(device, 0);
         // INVARIANT: at most a quarter of a slash reaches anybody.
         uint128 quarter = slashed / PAID_DIVISOR;
         uint128 forJudges = judges.length == 0 ? 0 : quarter / JUDGES_DIVISOR;
@@ -150,11 +150,34 @@ contract StakeVault is IStakeVault {
 
     /// @inheritdoc IStakeVault
     function stakeAt(address device, uint256 blockNumber) external view returns (uint128) {
+        return _stakeAt(device, _devices[device], blockNumber);
+    }
+
+    /// @inheritdoc IStakeVault
+    function standingsAt(address[] calldata devices, uint256 blockNumber)
+        external
+        view
+        returns (Standing[] memory standings)
+    {
+        standings = new Standing[](devices.length);
+        for (uint256 i; i < devices.length; ++i) {
+            Device storage record = _devices[devices[i]];
+            Standing memory standing = standings[i];
+            (standing.owner, standing.convicted, standing.openGames) = (record.owner, record.convicted, record.openGames);
+            standing.stakeNow = record.stake;
+            standing.stakeThen = _stakeAt(devices[i], record, blockNumber);
+        }
+    }
+
+    /// @dev The history is read only where the stake changed since.
+    function _stakeAt(address device, Device storage record, uint256 blockNumber) private view returns (uint128) {
         // INVARIANT: a block's stake is read only when it can no longer change.
         if (blockNumber >= block.number) revert StakeVault_BlockNotOver(blockNumber, block.number);
-        uint128 counted = uint128(_history[device].upperLookupRecent(uint48(blockNumber))); // only uint128 are pushed
+        uint256 counted = record.changedIn <= blockNumber
+            ? record.stake
+            : _history[device].upperLookupRecent(uint48(blockNumber));
         // INVARIANT: stake that no game can take (Panel asks for the minimum) lowers no rate.
-        return counted < minimumStake ? 0 : counted;
+        return counted < minimumStake ? 0 : uint128(counted); // only uint104 are pushed
     }
 
     /// @dev The device's record; refuses one that is not bound, or convicted.
@@ -173,12 +196,13 @@ contract StakeVault is IStakeVault {
     }
 
     function _addStake(address device, uint128 amount) private {
-        uint128 stake_ = _devices[device].stake + amount;
-        _devices[device].stake = stake_;
-        _checkpoint(device, stake_);
+        _setStake(device, _devices[device].stake + SafeCast.toUint104(amount));
     }
 
-    function _checkpoint(address device, uint128 stake_) private {
+    function _setStake(address device, uint104 stake_) private {
+        Device storage record = _devices[device];
+        record.stake = stake_;
+        record.changedIn = uint48(block.number);
         _history[device].push(uint48(block.number), stake_);
     }
 }

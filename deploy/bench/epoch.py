@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from chain.calls import Entry, Head, LeafClaim, SeatVerdict
+from chain.calls import ClaimedLeaves, Entry, Head, SeatVerdict
 from chain.client import TxReceipt
 from deploy.bench.ground import (
     PRICE_WEI_PER_GWU,
@@ -23,6 +23,7 @@ from deploy.bench.ground import (
     Ground,
     P,
 )
+from protocol.claims import packed_leaf
 from protocol.hashing import keccak256
 from protocol.merkle import ReceiptTree, ResultTree, TaskResult, receipt_leaf
 from protocol.messages import Bid, Receipt
@@ -100,8 +101,7 @@ def play_epoch(ground: Ground, case: Case, number: int = 0) -> Played:
     posted = _post(ground, bid, [_work(ground, bid, case, device) for device in range(case.devices)])
     verdicts = _attest(posted)
     ground.advance(ground.client.deployment.clocks["window"] + 1)
-    claims = [_leaf_claim(posted, index) for index in range(len(posted.leaves))]
-    arguments = (posted.epoch, posted.head, 0, bid, claims, verdicts)
+    arguments = (posted.epoch, posted.head, 0, bid, _claimed_leaves(posted), verdicts)
     return Played(opened, ground.send(ground.settler, "EpochLedger", "claim", *arguments))
 
 
@@ -189,8 +189,7 @@ def _verdicts(posted: Posted, seed: bytes, seats: Sequence[Seat], verifier: str)
     return Verdicts.of(found)
 
 
-def _leaf_claim(posted: Posted, index: int) -> LeafClaim:
-    leaf, proof = posted.leaves[index], posted.tree.proof(index)
-    siblings, sums = tuple(node.hash for node in proof), tuple(node.sums[0] for node in proof)
-    words = leaf.spans.first_word, leaf.spans.words
-    return LeafClaim(index, leaf.receipt, leaf.signature, *words, siblings, sums)
+def _claimed_leaves(posted: Posted) -> ClaimedLeaves:
+    leaves = enumerate(posted.leaves)
+    packed = {i: packed_leaf(i, leaf.receipt, leaf.spans, leaf.signature) for i, leaf in leaves}
+    return ClaimedLeaves.of(posted.tree, packed)

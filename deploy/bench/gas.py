@@ -65,7 +65,7 @@ class GasFigure:
             "span_tasks": self.case.span_tasks,
             "seats": VERIFIERS,
             "claims": self.steps["EpochLedger.claim"].calls,
-            "payout": "owners by transfer; seats and settler by credit",
+            "payout": "owners, seats and settler by credit",
             "gas": self.gas,
             "gas_per_task": round(self.gas_per_task, 2),
             "gas_per_task_again": round(self.gas_per_task_again, 2),

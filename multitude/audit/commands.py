@@ -115,7 +115,8 @@ def verify(
     with _telling():
         from multitude.audit.deployment import verify_deployment
         from multitude.audit.findings import Report
-        from multitude.audit.sources import CHECKOUT, open_sources
+        from multitude.audit.sources import open_sources
+        from multitude.network import CHECKOUT
 
         client = open_sources(rpc, blobs, deployment).client
         report = Report("deployment", f"chain {client.deployment.chain_id}")

@@ -13,9 +13,7 @@ from chain.codec import Event
 from multitude.audit.evidence import Evidence, Leaf
 from multitude.audit.facts import BallotOutcome, EpochFacts, GameState, position_of
 from multitude.audit.findings import Finding, agrees, compared, differs, disagrees, shown, unknown
-from protocol.encoding import uint_word
 from protocol.errors import ProtocolError
-from protocol.hashing import keccak256
 from protocol.sampling import (
     APPEAL_SEATS,
     PANEL_SEATS,
@@ -27,7 +25,7 @@ from protocol.sampling import (
     redraw_subject,
     seats_of_leaf,
 )
-from protocol.verdicts import Verdict, state_digest
+from protocol.verdicts import Verdict, state_digest, stored_hash
 
 MAJORITY = {REDRAW_SEATS: 2, APPEAL_SEATS: 4}
 _NO_DIGEST = bytes(32)
@@ -202,8 +200,8 @@ def check_reveals(facts: EpochFacts) -> Iterator[Finding]:
     committed = {event.args["verifier"] for event in facts.log.named("Committed", epochId=facts.epoch_id)}
     for verifier, revealed in sorted(facts.reveals.items()):
         topic = f"reveal of {verifier}"
-        stored = keccak256(uint_word(revealed.verdicts) + keccak256(b"".join(revealed.digests)))
-        wrong = differs("its hash", facts.verdict_hashes.get(verifier), stored)
+        found = stored_hash(revealed.verdicts, revealed.digests)
+        wrong = differs("its hash", facts.verdict_hashes.get(verifier), found)
         wrong += [] if verifier in committed else ["it was never committed"]
         wrong += [] if seats[verifier] else ["its verifier has no seat in the snapshot"]
         yield compared(topic, f"hashed again; {seats[verifier]} of {len(facts.drawn_from)} seats", wrong)

@@ -14,7 +14,7 @@ from protocol.money import LeafMoney, leaf_money, shares_of
 from protocol.verdicts import Verdict
 
 _PARTS = ("amount", "fee", "deduction", "surcharge", "paid", "bonded")
-_MOVES = ("Transfer", "Bonded", "Credited")
+_MOVES = ("Transfer", "Bonded")
 
 
 @dataclass
@@ -105,7 +105,6 @@ class _Expected:
     debit: int = 0
     spent: int = 0
     credits: Counter[str] = field(default_factory=Counter)
-    transfers: Counter[str] = field(default_factory=Counter)
     bonded: Counter[str] = field(default_factory=Counter)
 
     def add(self, leaf: Leaf, money: LeafMoney, poster: str, owner: str, paid_seats: Sequence[str]) -> None:
@@ -114,9 +113,7 @@ class _Expected:
         self.credits[poster] += money.fee
         for verifier, share in zip(paid_seats, shares_of(money.verification, len(paid_seats)), strict=True):
             self.credits[verifier] += share
-        self.transfers[owner] += money.paid
-        self.transfers["StakeVault"] += money.bonded
-        self.transfers["Seats"] += money.fee + money.verification
+        self.credits[owner] += money.paid
         self.bonded[leaf.device] += money.bonded
 
 
@@ -170,13 +167,15 @@ def _why_not_payable(facts: EpochFacts, event: Event, leaf: Leaf, runs: Runs | N
 
 
 def _check_moves(call: ClaimCall, settled: Event, expected: _Expected, addresses: Mapping[str, str]) -> Finding:
-    names = {address: name for name, address in addresses.items()}
+    credited: Counter[str] = Counter()
+    for account, amount in zip(settled.args["accounts"], settled.args["amounts"], strict=True):
+        credited[account] += amount
     sent = call.moved("Transfer", "to", **{"from": addresses.get("JobEscrow")})
-    transfers = Counter({names.get(account, account): amount for account, amount in sent.items()})
+    to_vault = Counter({addresses.get("StakeVault", "StakeVault"): expected.bonded.total()})
     wrong = differs("the debit that ended", settled.args["debit"], expected.debit)
     wrong += differs("what the buyer spent", settled.args["spent"], expected.spent)
-    wrong += _by_account("transferred", transfers, expected.transfers)
-    wrong += _by_account("credited", call.moved("Credited", "account"), expected.credits)
+    wrong += _by_account("transferred", sent, to_vault)
+    wrong += _by_account("credited", credited, expected.credits)
     wrong += _by_account("bonded", call.moved("Bonded", "device"), expected.bonded)
     spent = f"{expected.spent} of {expected.debit} wei spent on {len(call.claims)} leaves"
     return compared(f"payment in block {settled.block_number}", f"{spent}: transfers, credits and bonds", wrong)

@@ -1,6 +1,5 @@
 """Where an audit reads from: options, then the local network's file, then what the checkout has on record."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,9 +8,9 @@ from chain.client import ChainClient
 from chain.deployment import VARIABLE, Deployment
 from multitude.audit.blobs import Blobs, HttpBlobs, NoBlobs
 from multitude.audit.errors import SourceMissing
+from multitude.errors import NetworkUnknown
+from multitude.network import CHECKOUT, NETWORK_FILE, network_folder, read_network
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-NETWORK_FILE = Path("var") / "run" / "network.json"
 RECORDS = Path("deploy") / "addresses"
 TIMEOUT_S = 30.0
 
@@ -43,7 +42,7 @@ def _deployment(rpc: str, network: dict[str, Any]) -> Deployment:
     same = rpc == network.get("rpc")
     chain_id = network.get("chain_id") if same else ChainClient(rpc, Deployment(0, 0, {}), TIMEOUT_S).chain_id()
     if network.get("chain_id") == chain_id:
-        beside = _folder_of_network() / "deployment.json"
+        beside = network_folder() / "deployment.json"
         if beside.is_file():
             return Deployment.load(beside)
         return Deployment.from_json(network | {"contracts": network.get("addresses")})
@@ -55,17 +54,8 @@ def _deployment(rpc: str, network: dict[str, Any]) -> Deployment:
     return Deployment.load(record)
 
 
-def _folder_of_network() -> Path:
-    here = Path.cwd() / NETWORK_FILE
-    return (here if here.is_file() else CHECKOUT / NETWORK_FILE).parent
-
-
 def _network() -> dict[str, Any]:
-    path = _folder_of_network() / NETWORK_FILE.name
     try:
-        value = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise SourceMissing(f"{path}: {error}") from error
-    return value if isinstance(value, dict) else {}
+        return read_network()
+    except NetworkUnknown as error:
+        raise SourceMissing(str(error)) from error

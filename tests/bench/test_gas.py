@@ -1,15 +1,17 @@
 """Gas is what the chain's receipts say, of every transaction from openJob to the claim, and the epoch is settled."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
-from chain.accounting import TOKEN, GasLine, conserved
+from chain.accounting import GasLine, conserved
 from chain.errors import ContractReverted
 from deploy.bench import epoch, gas
 from deploy.bench.epoch import Case, play_epoch
 from deploy.bench.gas import CALLDATA, OWN, GasFigure, intrinsic_gas, measure_case
 from deploy.bench.ground import make_ground
+from deploy.bench.report import write_figures
 from protocol.verdicts import Verdict, Verdicts
 
 SMALL = Case(tasks=37, devices=2, span_tasks=4)
@@ -74,7 +76,7 @@ def test_play_epoch_settles_every_task_and_loses_no_wei(fresh):
     )
     job = client.call("JobEscrow", "jobOf", opened.args["jobId"])
     assert (job["spansUnpaid"], job["debited"]) == (0, 0)
-    assert all(client.call(TOKEN, "balanceOf", pair.owner.address) > 0 for pair in fresh.devices)
+    assert all(client.call("JobEscrow", "balanceOf", pair.owner.address) > 0 for pair in fresh.devices)
     assert conserved(client)
 
 
@@ -96,7 +98,24 @@ def test_measure_case_splits_the_claim_and_leaves_no_trace(ground):
     figure = measure_case(ground, SMALL)
     assert ground.client.head() == before
     assert sum(figure.inside_claim.values()) == figure.steps["EpochLedger.claim"].gas
-    assert {CALLDATA, OWN, "JobEscrow.settle", "Attestations.attestors"} <= figure.inside_claim.keys()
+    assert {CALLDATA, OWN, "JobEscrow.settle", "Attestations.sharesOf"} <= figure.inside_claim.keys()
     assert min(figure.inside_claim.values()) > 0
     assert figure.gas_per_task_again < figure.gas_per_task
     assert figure.to_json()["claims"] == 1
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+def test_written_figure_is_the_gas_used_by_every_transaction(ground, tmp_path):
+    """The whole way from the chain's receipts to var/bench/gas.json."""
+    path = write_figures(tmp_path, "gas", [measure_case(ground, SMALL)])
+    (written,) = json.loads(path.read_text())
+    with ground.undone():
+        played = play_epoch(ground, SMALL)
+        receipts = list(receipts_between(ground.client, played.opened.block_number, played.claimed.block_number))
+    used = sum(int(receipt["gasUsed"], 16) for receipt in receipts)
+    assert (written["tasks"], written["devices"]) == (SMALL.tasks, SMALL.devices)
+    # The seed of another run is another: which seats see how many leaves moves some per cent.
+    assert written["gas_per_task"] == pytest.approx(used / SMALL.tasks, rel=0.05)
+    assert sum(step["gas"] for step in written["steps"].values()) == written["gas"]
+    assert round(written["gas"] / SMALL.tasks, 2) == written["gas_per_task"]

@@ -8,6 +8,7 @@ from chain.client import ChainClient
 from chain.deployment import Deployment
 from chain.errors import ContractReverted
 from chain.sender import Sender
+from chain.transactions import Order
 from deploy.local.mainjob.cast import make_cast
 from deploy.local.mainjob.stage import forget_deployments, set_stage
 from deploy.toolchain.brownie import Target, run_brownie
@@ -103,8 +104,8 @@ def test_gas_report_sums_receipts_reverted_ones_too(deployed, chain, owner):
         owner.send("MultitudeToken", "approve", chain.deployment.address("JobEscrow"), amount) for amount in (1, 2)
     ]
     data = chain.encode("JobEscrow", "deposit", (10**30,))
-    failed = owner._broadcast(chain.deployment.address("JobEscrow"), data, 0, 200_000)
-    receipts.append(owner.wait(failed))
+    order = Order(chain.deployment.chain_id, chain.deployment.address("JobEscrow"), data, 0)
+    receipts.append(owner._wait(order, [owner._broadcast(order, 200_000)]))
     stranger = Sender(chain, Account.from_key(make_cast(True).buyer.key))
     deployed[0].rpc("anvil_setBalance", stranger.address, hex(10**20))
     report = gas_report(chain, first)

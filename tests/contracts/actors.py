@@ -13,6 +13,7 @@ from typing import Any
 
 import brownie
 
+from protocol.claims import packed_leaf
 from protocol.hashing import keccak256
 from protocol.merkle import ReceiptTree, ResultTree, TaskResult, receipt_leaf
 from protocol.messages import Bid, Binding, Lease, Receipt
@@ -155,8 +156,8 @@ class Device:
 
     @property
     def received(self) -> int:
-        """Tokens of the owner, wei."""
-        return int(self.world.token.balanceOf(self.owner.address))
+        """What claims paid to the owner, wei."""
+        return int(self.world.escrow.balanceOf(self.owner.address))
 
     def sign(self, receipt: Receipt) -> bytes:
         """The device's signature."""
@@ -219,7 +220,7 @@ class SettlerActor:
     @property
     def earned(self) -> int:
         """Fees credited, wei."""
-        return int(self.world.seats.earned(self.address))
+        return int(self.world.escrow.balanceOf(self.address))
 
     def lease(self, job: Job, device: Device, spans: SpanSet, price: int) -> tuple[Lease, bytes]:
         """A signed lease."""
@@ -302,18 +303,17 @@ class Epoch:
         entry, index = self.place(work)
         return (self.id, self.head, entry, index, struct(work.receipt), work.debit, *self.path(work))
 
-    def leaf_claim(self, work: Work) -> dict[str, Any]:
-        """The contract's LeafClaim, by field."""
-        siblings, sums = self.path(work)
+    def claimed_leaves(self, *works: Work) -> dict[str, Any]:
+        """The contract's ClaimedLeaves, by field, of leaves of one entry in the order given."""
+        places = [self.place(work) for work in works]
+        tree = ReceiptTree([(other.receipt, other.debit) for other in self.groups[places[0][0]]])
+        proof = tree.shared_proof(index for _, index in places)
+        leaves = zip(places, works, strict=True)
         return {
-            "leafIndex": self.place(work)[1],
-            "receipt": struct(work.receipt),
-            "signature": work.signature,
-            "firstWord": work.spans.first_word,
-            "words": list(work.spans.words),
-            "siblings": siblings,
-            "siblingSums": sums,
-            "leases": [(struct(lease), signature) for lease, signature in work.leases],
+            "packed": b"".join(packed_leaf(i, work.receipt, work.spans, work.signature) for (_, i), work in leaves),
+            "siblings": [node.hash for node in proof],
+            "siblingSums": [node.sums[0] for node in proof],
+            "leases": [[(struct(lease), signature) for lease, signature in work.leases] for work in works],
         }
 
     # --- the draw
@@ -391,13 +391,12 @@ class Epoch:
     def claim(self, *works: Work, sender: Any = None) -> Any:
         """Claims leaves of one entry (all of the first if none are given)."""
         chosen = list(works) or self.groups[0]
-        leaves = [tuple(self.leaf_claim(work).values()) for work in chosen]
-        return self.claim_with(chosen, leaves, sender=sender)
+        return self.claim_with(chosen, self.claimed_leaves(*chosen), sender=sender)
 
-    def claim_with(self, works: Sequence[Work], leaves: Sequence[Any], sender: Any = None) -> Any:
-        """Claims with these LeafClaims, which may be forged."""
+    def claim_with(self, works: Sequence[Work], leaves: Mapping[str, Any], sender: Any = None) -> Any:
+        """Claims with these ClaimedLeaves, which may be forged."""
         entry, bid = self.place(works[0])[0], struct(works[0].job.bid)
-        arguments = (self.id, self.head, entry, bid, leaves, self.verdicts(*works))
+        arguments = (self.id, self.head, entry, bid, tuple(leaves.values()), self.verdicts(*works))
         return self.world.ledger.claim(*arguments, {"from": sender or self.world.deployer})
 
 
@@ -423,7 +422,7 @@ class VerifierActor:
     @property
     def earned(self) -> int:
         """Credited for verification, wei."""
-        return int(self.world.seats.earned(self.address))
+        return int(self.world.escrow.balanceOf(self.address))
 
     @property
     def stake(self) -> int:

@@ -36,12 +36,6 @@ def test_open_by_stranger_reverts(market: Any) -> None:
         market.world.attestations.open(99, 0, {"from": market.stranger})
 
 
-def test_close_by_stranger_reverts(market: Any, epoch: Epoch) -> None:
-    advance(PARAMETERS.seed_timeout_s + 1)
-    with reverts("Attestations_OnlyLedger"):
-        market.world.attestations.close(epoch.id, {"from": market.stranger})
-
-
 # --- the seed
 
 

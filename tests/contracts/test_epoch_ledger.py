@@ -8,7 +8,7 @@ from typing import Any
 import brownie
 import pytest
 
-from protocol.merkle import ReceiptTree
+from protocol.claims import packed_leaf
 from protocol.money import leaf_money
 from protocol.spans import SpanSet
 from protocol.verdicts import Verdict
@@ -89,9 +89,9 @@ def test_postEpoch_locks_bond_and_debits(market: Any, job: Any, works: list[Work
 
 def test_claim_before_seed_reverts(market: Any, works: list[Work]) -> None:
     epoch = market.settler.post(*works)
-    leaf = tuple(epoch.leaf_claim(works[0]).values())
+    leaves = tuple(epoch.claimed_leaves(works[0]).values())
     with reverts("EpochLedger_WrongState"):
-        market.world.ledger.claim(epoch.id, epoch.head, 0, struct(works[0].job.bid), [leaf], [])
+        market.world.ledger.claim(epoch.id, epoch.head, 0, struct(works[0].job.bid), leaves, [])
 
 
 def test_claim_before_window_ends_reverts(market: Any, works: list[Work]) -> None:
@@ -102,7 +102,13 @@ def test_claim_before_window_ends_reverts(market: Any, works: list[Work]) -> Non
 
 def test_claim_nothing_reverts(market: Any, final: Epoch, job: Any) -> None:
     with reverts("EpochLedger_NoLeaves"):
-        market.world.ledger.claim(final.id, final.head, 0, struct(job.bid), [], [])
+        market.world.ledger.claim(final.id, final.head, 0, struct(job.bid), (b"", [], [], []), [])
+
+
+def test_claim_more_leaves_than_an_epoch_has_reverts(market: Any, final: Epoch, works: list[Work]) -> None:
+    leaves = final.claimed_leaves(works[0])
+    with reverts("EpochLedger_LeafCount", 129):
+        final.claim_with(works[:1], leaves | {"packed": leaves["packed"] * 129})
 
 
 def test_claim_other_head_reverts(market: Any, final: Epoch) -> None:
@@ -112,16 +118,16 @@ def test_claim_other_head_reverts(market: Any, final: Epoch) -> None:
 
 
 def test_claim_entry_outside_reverts(market: Any, final: Epoch, job: Any, works: list[Work]) -> None:
-    leaf = tuple(final.leaf_claim(works[0]).values())
+    leaves = tuple(final.claimed_leaves(works[0]).values())
     with reverts("EpochLedger_NoEntry"):
-        market.world.ledger.claim(final.id, final.head, 1, struct(job.bid), [leaf], final.verdicts())
+        market.world.ledger.claim(final.id, final.head, 1, struct(job.bid), leaves, final.verdicts())
 
 
 def test_claim_other_bid_reverts(market: Any, final: Epoch, job: Any, works: list[Work]) -> None:
     dearer = replace(job.bid, max_price_wei_per_gwu=2 * PRICE_WEI_PER_GWU)
-    leaf = tuple(final.leaf_claim(works[0]).values())
+    leaves = tuple(final.claimed_leaves(works[0]).values())
     with reverts("EpochLedger_BidMismatch"):
-        market.world.ledger.claim(final.id, final.head, 0, struct(dearer), [leaf], final.verdicts())
+        market.world.ledger.claim(final.id, final.head, 0, struct(dearer), leaves, final.verdicts())
 
 
 # --- claim: what a device signs, a settler posts and seats call right, and yet is not paid
@@ -233,9 +239,8 @@ def test_claim_other_jobs_leaf_reverts(market: Any, job: Any) -> None:
     work, foreign = market.rich.work(job, [0]), market.rich.work(other, [1])
     epoch = market.settler.post_groups([[work, foreign]])
     epoch.all_say(work, Verdict.RIGHT).all_say(foreign, Verdict.RIGHT).attest().end_window()
-    leaf = tuple(epoch.leaf_claim(foreign).values())
-    with reverts("EpochLedger_JobMismatch"):
-        epoch.claim_with([work], [leaf])
+    with reverts("EpochLedger_SignatureInvalid"):
+        epoch.claim_with([work], epoch.claimed_leaves(foreign))
     assert other.state["available"] == other.bid.budget
 
 
@@ -256,8 +261,13 @@ def test_claim_wrong_verdict_reverts(market: Any, works: list[Work]) -> None:
 
 
 def test_claim_same_leaf_twice_in_one_claim_reverts(final: Epoch, works: list[Work]) -> None:
-    with reverts("EpochLedger_LeafSettled"):
+    with reverts("EpochLedger_LeafOrder"):
         final.claim(works[0], works[0])
+
+
+def test_claim_leaves_out_of_order_reverts(final: Epoch, works: list[Work]) -> None:
+    with reverts("EpochLedger_LeafOrder"):
+        final.claim(works[1], works[0])
 
 
 def test_claim_again_reverts(final: Epoch, works: list[Work]) -> None:
@@ -296,11 +306,9 @@ def test_claim_same_receipt_as_two_leaves_pays_once(market: Any, job: Any) -> No
     twin = replace(work)
     epoch = market.settler.post_groups([[work, twin]]).attest().end_window()
     epoch.claim(work)
-    leaf = epoch.leaf_claim(work) | {"leafIndex": 1}
-    tree = ReceiptTree([(work.receipt, work.debit)] * 2).proof(1)
-    leaf |= {"siblings": [node.hash for node in tree], "siblingSums": [node.sums[0] for node in tree]}
+    packed = packed_leaf(1, work.receipt, work.spans, work.signature)
     with reverts("JobEscrow_SpanPaid"):
-        epoch.claim_with([work], [tuple(leaf.values())])
+        epoch.claim_with([work], epoch.claimed_leaves(work) | {"packed": packed})
 
 
 def test_claim_wider_receipt_of_same_period_reverts(market: Any, job: Any) -> None:
@@ -424,21 +432,45 @@ def test_claim_two_leaves_of_one_device_bond_in_turn(market: Any, job: Any) -> N
     assert device.state["stake"] == stake
 
 
-@pytest.mark.parametrize(("order", "transfers"), [((0, 1, 2), 3), ((0, 2, 1), 2)])
-def test_claim_pays_an_owner_of_two_devices_for_both(
-    market: Any, job: Any, order: tuple[int, ...], transfers: int
-) -> None:
-    """In whatever order the leaves come; those in a row with one transfer."""
+def test_claim_pays_an_owner_of_two_devices_for_both(market: Any, job: Any) -> None:
+    """Credited where it may take it out, without a transfer."""
     owner = Signer("owner of two")
     devices = [Device(market.world, f"device {i}", 300 * P, owner=None if i == 1 else owner) for i in range(3)]
     works = [device.work(job, [i]) for i, device in enumerate(devices)]
     epoch = market.settler.post(*works).attest().end_window()
-    claimed = epoch.claim(*(works[i] for i in order))
-    paid = dict(zip(order, (money["paid"] for money in money_of(claimed)), strict=True))
+    claimed = epoch.claim()
+    paid = [money["paid"] for money in money_of(claimed)]
     assert devices[0].received == devices[2].received == paid[0] + paid[2]
     assert devices[1].received == paid[1]
-    owners = {device.owner.address for device in devices}
-    assert sum(event["to"] in owners for event in claimed.events["Transfer"]) == transfers
+    assert "Transfer" not in claimed.events
+    had = market.world.token.balanceOf(owner.address)
+    market.world.escrow.withdraw(paid[0] + paid[2], {"from": owner_account(market, devices[0])})
+    assert market.world.token.balanceOf(owner.address) - had == paid[0] + paid[2]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 7])
+def test_claim_any_leaves_of_an_entry_in_two_claims(market: Any, job: Any, count: int) -> None:
+    """Every other leaf first, with siblings, then the others; the entry is settled whole."""
+    works = [market.rich.work(job, [i]) for i in range(count)]
+    epoch = market.settler.post(*works).attest().end_window()
+    for part in (works[::2], works[1::2]):
+        if part:
+            found = epoch.claim(*part)
+            assert [bytes(event["receiptDigest"]) for event in found.events["Claimed"]] == [
+                work.receipt.struct_hash for work in part
+            ]
+    assert (job.state["debited"], job.state["spansUnpaid"]) == (0, 16 - count)
+
+
+def test_claim_credits_are_those_of_the_event(market: Any, works: list[Work]) -> None:
+    claimed = market.settler.post(*works).attest().end_window().claim()
+    settled = claimed.events["JobSettled"]
+    credited: dict[str, int] = {}
+    for account, amount in zip(settled["accounts"], settled["amounts"], strict=True):
+        credited[str(account)] = credited.get(str(account), 0) + int(amount)
+    for account, amount in credited.items():
+        assert market.world.escrow.balanceOf(account) == amount
+    assert sum(credited.values()) + sum(money["bonded"] for money in money_of(claimed)) == settled["spent"]
 
 
 def test_claim_two_seats_share_the_verification(market: Any, job: Any) -> None:

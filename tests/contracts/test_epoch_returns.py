@@ -37,27 +37,25 @@ def test_claim_two_jobs_finish_only_together(market: Any, job: Any, order: tuple
     assert "EpochFinished" in epoch.claim(works[order[1]]).events
 
 
-def test_claim_padding_with_a_sum_goes_back_to_the_job(market: Any, job: Any) -> None:
-    """A settler hides a debit behind the padding of its tree: the buyer gets it back with the last leaf."""
+def test_claim_beside_padding_with_a_sum_reverts_and_all_goes_back_to_the_job(market: Any, job: Any) -> None:
+    """A settler hides a debit behind its tree's padding: what stands beside it is not paid, the buyer gets all back."""
     works = [market.rich.work(job, [i]) for i in range(3)]
     tree = ReceiptTree([(work.receipt, work.debit) for work in works] + [(works[0].receipt, 7 * P)])
-    epoch = market.settler.post(*works)
     entry = (job.id, tree.root, 3, tree.sum)
     transaction = market.world.ledger.postEpoch([entry], bytes(32), {"from": market.settler.account})
     forged = Epoch(market.world, market.settler, [works], [entry], transaction)
     forged.head = (forged.head[0], bytes(32), *forged.head[2:])
     market.world.epochs.append(forged)
-    epoch.attest()
     forged.attest().end_window()
-    debited = job.state["debited"]
-    leaves = []
-    for i, work in enumerate(works):
-        proof = tree.proof(i)
-        path = {"siblings": [node.hash for node in proof], "siblingSums": [node.sums[0] for node in proof]}
-        leaves.append(tuple((forged.leaf_claim(work) | path).values()))
-    transaction = forged.claim_with(works, leaves)
-    assert transaction.events["JobRestored"]["amount"] == 7 * P
-    assert debited - job.state["debited"] == tree.sum
+    with reverts("EpochLedger_TreeInvalid"):
+        forged.claim()
+    (node,) = tree.shared_proof([0, 1])
+    path = {"siblings": [node.hash], "siblingSums": [node.sums[0]]}
+    forged.claim_with(works[:2], forged.claimed_leaves(*works[:2]) | path)
+    advance(PARAMETERS.claim_s)
+    transaction = market.world.ledger.returnUnclaimed(forged.id, forged.head, 0, {"from": market.stranger})
+    assert transaction.events["JobRestored"]["amount"] == works[2].debit + 7 * P
+    assert job.state["debited"] == 0
     assert "EpochFinished" in transaction.events
 
 
@@ -127,7 +125,7 @@ def test_voidEpoch_without_seed_burns_bond_and_receipts_are_posted_again(
 def test_claim_of_void_epoch_reverts(market: Any, works: list[Work]) -> None:
     epoch = market.settler.post(*works)
     advance(PARAMETERS.seed_timeout_s + 1)
-    arguments = (epoch.id, epoch.head, 0, struct(works[0].job.bid), [tuple(epoch.leaf_claim(works[0]).values())], [])
+    arguments = (epoch.id, epoch.head, 0, struct(works[0].job.bid), tuple(epoch.claimed_leaves(works[0]).values()), [])
     with reverts("EpochLedger_WrongState"):
         market.world.ledger.claim(*arguments, {"from": market.stranger})
 

@@ -70,13 +70,18 @@ def debit(world: SimpleNamespace, job_id: bytes, amount: int, settler: Any = Non
     return world.escrow.debit(job_id, settler or world.settler, amount, {"from": world.ledger})
 
 
-def settle(world: SimpleNamespace, job_id: bytes, words: list[int], total: int, *payments: tuple[Any, int]) -> Any:
-    return world.escrow.settle(job_id, 0, words, total, list(payments), {"from": world.ledger})
+def settle(
+    world: SimpleNamespace, job_id: bytes, words: list[int], total: int, *payments: tuple[Any, int], bonded: int = 0
+) -> Any:
+    """Credits the payments; what is bonded goes to the stranger as tokens."""
+    accounts, amounts = [account for account, _ in payments], [amount for _, amount in payments]
+    payout = (accounts, amounts, world.stranger, bonded)
+    return world.escrow.settle(job_id, 0, words, total, payout, {"from": world.ledger})
 
 
 def held(world: SimpleNamespace, *job_ids: bytes) -> int:
-    """What the escrow owes: the buyer's balance and the jobs' money."""
-    owed = world.escrow.balanceOf(world.buyer)
+    """What the escrow owes: balances and the jobs' money."""
+    owed = sum(world.escrow.balanceOf(account) for account in (world.buyer, world.stranger, world.rival))
     return int(owed + sum(job_field(world, j, "available") + job_field(world, j, "debited") for j in job_ids))
 
 
@@ -264,7 +269,7 @@ def test_ledger_functions_called_by_anyone_revert(world: SimpleNamespace, job: b
         with reverts("JobEscrow_NotLedger", sender):
             world.escrow.debit(job, world.settler, 1, {"from": sender})
         with reverts("JobEscrow_NotLedger", sender):
-            world.escrow.settle(job, 0, [1], 0, [(sender, 0)], {"from": sender})
+            world.escrow.settle(job, 0, [1], 0, ([sender], [0], sender, 0), {"from": sender})
         with reverts("JobEscrow_NotLedger", sender):
             world.escrow.restore(job, 0, {"from": sender})
 
@@ -360,8 +365,10 @@ def test_settle_of_more_spans_than_the_job_has_reverts(world: SimpleNamespace, j
 def test_settle_pays_and_returns_the_rest_to_the_job(world: SimpleNamespace, job: bytes) -> None:
     before = world.token.balanceOf(world.stranger)
     debit(world, job, 10 * P)
-    settle(world, job, [0b11, 1 << 255], 10 * P, (world.stranger, 6 * P), (world.stranger, P))
-    assert world.token.balanceOf(world.stranger) == before + 7 * P
+    payments = ((world.stranger, 5 * P), (world.rival, 0), (world.stranger, P))
+    settle(world, job, [0b11, 1 << 255], 10 * P, *payments, bonded=P)
+    assert world.escrow.balanceOf(world.stranger) == 6 * P
+    assert world.token.balanceOf(world.stranger) == before + P
     assert (job_field(world, job, "available"), job_field(world, job, "debited")) == (93 * P, 0)
     assert (world.escrow.paidWord(job, 0), world.escrow.paidWord(job, 1)) == (0b11, 1 << 255)
     assert world.token.balanceOf(world.escrow) == held(world, job)
@@ -428,7 +435,7 @@ def test_close_with_every_span_paid_refunds_at_once(world: SimpleNamespace, orde
     tx = world.escrow.closeJob(job, struct(order), {"from": world.stranger})
     assert tx.events["JobClosed"]["refunded"] == 96 * P
     assert job_field(world, job, "phase") == CLOSED
-    assert world.token.balanceOf(world.escrow) == held(world, job) == 996 * P
+    assert world.token.balanceOf(world.escrow) == held(world, job) == 1_000 * P
 
 
 def test_debit_by_another_settler_at_once_after_a_cancel_reverts(world: SimpleNamespace, job: bytes) -> None:
@@ -484,7 +491,7 @@ def test_what_returns_after_closing_goes_to_the_buyer(world: SimpleNamespace, or
     settle(world, job, [1], 10 * P, (world.stranger, 4 * P))
     world.escrow.restore(job, 20 * P, {"from": world.ledger})
     assert (job_field(world, job, "available"), job_field(world, job, "debited")) == (0, 0)
-    assert world.escrow.balanceOf(world.buyer) == 996 * P == world.token.balanceOf(world.escrow)
+    assert world.escrow.balanceOf(world.buyer) == 996 * P == world.token.balanceOf(world.escrow) - 4 * P
 
 
 # --- a hostile token

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,12 @@ import brownie
 import pytest
 from brownie.exceptions import VirtualMachineError
 
+from protocol.claims import packed_leaf
+from protocol.merkle import ReceiptTree
+from protocol.messages import Receipt
+from protocol.spans import SpanSet
 from tests.contracts.chain import ZERO, reverts
+from tests.contracts.conftest import struct
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors"
 
@@ -33,6 +40,53 @@ def hexed(value: Any) -> str:
 
 def message_tuple(message: dict[str, Any]) -> tuple[Any, ...]:
     return tuple([int(v) for v in value] if isinstance(value, list) else value for value in message.values())
+
+
+# --- claims
+
+
+def plain(value: Any) -> Any:
+    """A field in a form that can be compared."""
+    return hexed(value) if isinstance(value, bytes) else value
+
+
+def a_packed_leaf(index: int, words: int = 1) -> tuple[Receipt, SpanSet, bytes, bytes]:
+    """A receipt, its spans, a made-up signature, and the leaf."""
+    case = next(case for case in vectors("messages")["cases"] if case["type"] == "Receipt")
+    receipt = replace(Receipt.from_json(case["message"]), period=7 + index)
+    spans = SpanSet(3, (2**256 - 1,) * (words - 1) + (1 << index,))
+    signature = bytes(range(65))
+    return receipt, spans, signature, packed_leaf(index, receipt, spans, signature)
+
+
+def test_packed_leaves_are_read_as_python_packs_them(harness: Any) -> None:
+    made = [a_packed_leaf(index, words) for index, words in ((0, 1), (1, 3), (127, 2))]
+    fields, words = harness.packedLeaves(b"".join(packed for *_, packed in made))
+    for (receipt, spans, signature, packed), leaf, read in zip(made, fields, words, strict=True):
+        leaf_index, first_word, device, v, r, s, found = leaf
+        assert packed == packed_leaf(int(leaf_index), receipt, spans, signature)
+        assert (first_word, tuple(map(int, read)), device) == (3, spans.words, receipt.device)
+        assert bytes(r) + bytes(s) + bytes([v]) == signature
+        unset = {"job_id": bytes(32), "spans_hash": bytes(32)}
+        expected = struct(replace(receipt, **unset))
+        assert [plain(value) for value in found] == [plain(value) for value in expected]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 6])
+def test_shared_proofs_of_all_subsets_equal_python(harness: Any, count: int) -> None:
+    receipt = a_packed_leaf(0)[0]
+    tree = ReceiptTree([(replace(receipt, period=i), 10**i) for i in range(count)])
+    for chosen in (set(which) for size in range(1, count + 1) for which in combinations(range(count), size)):
+        nodes = [(tree.leaf(i).hash, tree.leaf(i).sums[0], i) for i in sorted(chosen)]
+        proof = tree.shared_proof(chosen)
+        path = ([node.hash for node in proof], [node.sums[0] for node in proof])
+        root, total = harness.receiptRootOf(nodes, count, *path)
+        assert (bytes(root), total) == (tree.root, tree.sum)
+        if proof:
+            with reverts("MerkleSum_ProofLength"):
+                harness.receiptRootOf(nodes, count, path[0][:-1], path[1][:-1])
+        with reverts("MerkleSum_ProofLength"):
+            harness.receiptRootOf(nodes, count, [*path[0], bytes(32)], [*path[1], 0])
 
 
 # --- messages
@@ -185,11 +239,9 @@ def test_measure_of_last_short_span_counts_its_tasks(harness: Any) -> None:
     assert harness.measure(0, [(1 << 113) - 1], 1_797, 16) == (113, 1_797)
 
 
-def test_popcount_and_highest_bit_equal_python(harness: Any) -> None:
+def test_popcount_equals_python(harness: Any) -> None:
     for word in (0, 1, 2**255, 2**256 - 1, 0x55 << 100, (1 << 200) | 7):
         assert harness.popcount(word) == word.bit_count()
-        if word:
-            assert harness.highestBit(word) == word.bit_length() - 1
 
 
 # --- draws

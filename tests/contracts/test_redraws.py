@@ -208,7 +208,7 @@ def test_settleRedraw_right_attests_and_pays_its_voters(market: Any, epoch: Epoc
     wanted = dict.fromkeys(ballot.seats, 0)
     for seat, share in zip(ballot.seats, shares_of(money.verification, 3), strict=True):
         wanted[seat] += share
-    assert {seat: int(market.world.seats.earned(seat)) for seat in ballot.seats} == wanted
+    assert {seat: int(market.world.escrow.balanceOf(seat)) for seat in ballot.seats} == wanted
 
 
 def test_settleRedraw_wrong_voids_and_the_settler_pays(market: Any, epoch: Epoch, work: Work, ballot: Redraw) -> None:

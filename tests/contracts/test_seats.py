@@ -243,8 +243,6 @@ def test_bond_functions_of_the_ledger_called_by_anyone_revert(seats: Any, desk: 
         for call in (seats.lockEpochBond, seats.releaseEpochBond, seats.burnEpochBond):
             with reverts("Seats_NotAllowed", sender):
                 call(settler, {"from": sender})
-        with reverts("Seats_NotAllowed", sender):
-            seats.credit([sender], [1], {"from": sender})
     with reverts("Seats_NotAllowed", settler):
         seats.payFromBond(settler, [settler], 1, {"from": settler})
 
@@ -339,14 +337,8 @@ def test_burn_of_a_bond_that_was_paid_out_burns_what_is_left(
 # --- earnings
 
 
-def test_credit_of_lists_that_differ_reverts(seats: Any, desk: SimpleNamespace, accounts: Any) -> None:
-    with reverts("Seats_LengthMismatch", 1, 2):
-        seats.credit([accounts[10], accounts[11]], [1], {"from": desk.ledger})
-
-
-def test_withdraw_earned_pays_the_account_once(seats: Any, desk: SimpleNamespace, accounts: Any) -> None:
-    desk.token.transfer(seats, 30, {"from": desk.deployer})
-    seats.credit([accounts[10], accounts[10], accounts[11]], [10, 10, 10], {"from": desk.ledger})
+def test_withdraw_earned_pays_the_account_once(seats: Any, desk: SimpleNamespace, settler: Any, accounts: Any) -> None:
+    seats.payFromBond(settler, [accounts[10], accounts[10], accounts[11]], 30, {"from": desk.ledger})
     before = desk.token.balanceOf(accounts[10])
     for _ in range(2):
         seats.withdrawEarned(accounts[10], {"from": accounts[9]})
@@ -370,7 +362,8 @@ def test_withdrawals_reentered_pay_once(accounts: Any, way: str) -> None:
         token.act(seats, data, {"from": accounts[0]})
     for data in (seats.leave.encode_input(2), seats.requestBondBack.encode_input(2 * BOND)):
         token.act(seats, data, {"from": accounts[0]})
-    seats.credit([token], [2 * SEAT], {"from": hostile.ledger})
+    seats.depositBond(2 * SEAT, 0, {"from": accounts[0]})
+    seats.payFromBond(accounts[0], [token], 2 * SEAT, {"from": hostile.ledger})
     advance(UNBONDING_S)
     arguments = (token,) if way == "withdrawEarned" else ()
     data = getattr(seats, way).encode_input(*arguments)

@@ -112,7 +112,9 @@ class World:
 
     def _escrow_owes(self) -> int:
         jobs = [self.escrow.jobOf(job) for job in self.jobs]
-        return sum(self.escrow.balanceOf(buyer) for buyer in self.buyers) + sum(
+        owners = {str(self.vault.deviceOf(device)["owner"]) for device in self.devices}
+        accounts = owners | {*self.buyers} | {who.address for who in (*self.verifiers, *self.settlers)}
+        return sum(self.escrow.balanceOf(account) for account in accounts) + sum(
             job["available"] + job["debited"] for job in jobs
         )
 

@@ -138,7 +138,7 @@ class World:
 
     def claimed(self, *numbers):
         """One call of claim for these leaves, paid by the rules."""
-        transfers, credited, bonds, debit, spent = Counter(), Counter(), [], 0, 0
+        credited, bonds, debit, spent = Counter(), [], 0, 0
         job, self.block = self.entry.bid.job_id, 40
         for number in numbers:
             leaf = self.leaves[number]
@@ -148,9 +148,7 @@ class World:
             parts = {n: getattr(money, n) for n in ("amount", "fee", "deduction", "surcharge", "paid", "bonded")}
             names = {"epochId": EPOCH, "jobId": job, "device": leaf.device, "receiptDigest": receipt.struct_hash}
             self.emit("Claimed", **names, money=parts)
-            transfers[owner] += money.paid
-            transfers[ADDRESSES["StakeVault"]] += money.bonded
-            transfers[ADDRESSES["Seats"]] += money.fee + money.verification
+            credited[owner] += money.paid
             credited[SETTLER] += money.fee
             for verifier, share in zip(
                 self.drawn(number), shares_of(money.verification, len(self.drawn(number))), strict=True
@@ -159,13 +157,12 @@ class World:
             bonds.append((leaf.device, money.bonded))
             debit, spent, self.left = debit + money.debit, spent + money.spent, self.left - money.debit
             self.settled |= 1 << leaf.place.leaf_index
-        self.emit("JobSettled", jobId=job, debit=debit, spent=spent, spans=3)
-        for to, amount in transfers.items():
-            self.emit("Transfer", **{"from": ADDRESSES["JobEscrow"], "to": to, "value": amount})
+        paid = {"accounts": list(credited), "amounts": list(credited.values())}
+        self.emit("JobSettled", jobId=job, debit=debit, spent=spent, spans=3, **paid)
+        ways = {"from": ADDRESSES["JobEscrow"], "to": ADDRESSES["StakeVault"]}
+        self.emit("Transfer", **ways, value=sum(amount for _, amount in bonds))
         for device, amount in bonds:
             self.emit("Bonded", device=device, amount=amount)
-        for account, amount in credited.items():
-            self.emit("Credited", account=account, amount=amount)
         self._empty()
         return self
 

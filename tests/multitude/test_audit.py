@@ -201,7 +201,7 @@ def test_report_claim_of_one_wei_more_disagrees(honest, part):
     [
         ("Transfer", {"value": 1}),
         ("Transfer", {"to": address("thief")}),
-        ("Credited", {"account": address("thief")}),
+        ("JobSettled", {"accounts": [address("thief")], "amounts": [1]}),
         ("Bonded", {"amount": 1}),
         ("JobSettled", {"spent": 1}),
         ("JobSettled", {"debit": 1}),

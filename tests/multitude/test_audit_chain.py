@@ -12,13 +12,15 @@ import pytest
 from eth_account import Account
 from typer.testing import CliRunner
 
-from chain.calls import Entry, Head, LeafClaim, SeatVerdict
+from chain.calls import ClaimedLeaves, Entry, Head, SeatVerdict
 from chain.sender import Sender
 from multitude.audit.deployment import Code, check_code, compile_contracts, without_metadata
 from multitude.audit.findings import Outcome
-from multitude.audit.sources import CHECKOUT
 from multitude.cli import app
+from multitude.network import CHECKOUT
+from protocol.claims import packed_leaf
 from protocol.epoch_data import EpochData
+from protocol.merkle import ReceiptTree
 from protocol.messages import Binding
 from protocol.sampling import Seat, seats_of_leaf
 from protocol.verdicts import Verdict, Verdicts, ballot_commitment, epoch_salt
@@ -133,7 +135,7 @@ class Market:
         self.stage.anvil.advance(11)
         leaves = [posting.evidence.leaves[number] for number in numbers]
         place = (posting.number, posting.head, 0, posting.entry.bid)
-        claims = [_claim_of(leaf) for leaf in leaves]
+        claims = _claimed_leaves(posting.evidence, leaves)
         self.stage.send("settler", "EpochLedger", "claim", *place, claims, self._said(posting, leaves))
 
     def _said(self, posting, leaves):
@@ -148,11 +150,13 @@ class Market:
         return [SeatVerdict(v, said[v].packed, said[v].digests) for v in sorted(drawn)]
 
 
-def _claim_of(leaf):
-    reference, data = leaf.reference(), leaf.place.leaf
-    path = (reference.siblings, reference.sibling_sums)
-    spans = (data.spans.first_word, data.spans.words)
-    return LeafClaim(reference.leaf_index, data.receipt, data.signature, *spans, *path)
+def _claimed_leaves(evidence, leaves):
+    tree = ReceiptTree([(leaf.place.leaf.receipt, leaf.reference().debit) for leaf in evidence.leaves.values()])
+    packed = {}
+    for leaf in leaves:
+        index, data = leaf.place.leaf_index, leaf.place.leaf
+        packed[index] = packed_leaf(index, data.receipt, data.spans, data.signature)
+    return ClaimedLeaves.of(tree, packed)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from multitude.audit.deployment import SETTINGS, Code, check_code, compile_contracts, without_metadata
 from multitude.audit.errors import SourceMissing
 from multitude.audit.findings import Outcome
-from multitude.audit.sources import CHECKOUT
+from multitude.network import CHECKOUT
 
 METADATA = bytes.fromhex("a2646970667358221220") + bytes(32) + bytes.fromhex("64736f6c634300081e") + b"\x00\x33"
 CODE = bytes(range(64))

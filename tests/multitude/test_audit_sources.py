@@ -5,6 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from multitude import network as local
 from multitude.audit import sources
 from multitude.audit.blobs import HttpBlobs, NoBlobs
 from multitude.audit.errors import BlobMissing, SourceMissing
@@ -19,6 +20,7 @@ NETWORK = {"rpc": "http://127.0.0.1:9", "blobs": "http://127.0.0.1:9/v1/blobs", 
 def folder(tmp_path, monkeypatch):
     """A checkout without anything, which is also where we are."""
     monkeypatch.setattr(sources, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(local, "CHECKOUT", tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MULTITUDE_DEPLOYMENT", raising=False)
     (tmp_path / "var" / "run").mkdir(parents=True)

@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {SeatVerdict} from "../../../contracts/interfaces/IAttestations.sol";
-import {Entry, Head, LeafClaim, LeafRef, SignedLease} from "../../../contracts/interfaces/IEpochLedger.sol";
+import {ClaimedLeaves, Entry, Head, LeafRef, SignedLease} from "../../../contracts/interfaces/IEpochLedger.sol";
 
 import {Bid, Lease, Receipt} from "../../../contracts/interfaces/IMessages.sol";
 import {ResultProof} from "../../../contracts/interfaces/IPanel.sol";
@@ -233,13 +233,35 @@ abstract contract Actors is World {
 
     // --- claims
 
-    function _claimOf(uint64 epochId, Leaf memory leaf) internal view returns (LeafClaim memory) {
-        address settler = escrow.jobOf(leaf.receipt.jobId).settler;
-        SignedLease[] memory leases = new SignedLease[](settler == _head(epochId).settler ? 0 : 1);
-        if (leases.length == 1) leases[0] = _lease(settler, leaf);
-        return LeafClaim(
-            leaf.leafIndex, leaf.receipt, leaf.signature, 0, _words(leaf.spans), leaf.siblings, leaf.siblingSums, leases
+    /// @dev One leaf of an entry, with its path, or all of them.
+    function _claimOf(uint64 epochId, Leaf[] memory leaves) internal view returns (ClaimedLeaves memory claimed) {
+        address settler = escrow.jobOf(leaves[0].receipt.jobId).settler;
+        bool leased = settler != _head(epochId).settler;
+        claimed.leases = new SignedLease[][](leased ? leaves.length : 0);
+        for (uint256 i; i < leaves.length; ++i) {
+            claimed.packed = abi.encodePacked(claimed.packed, _packed(leaves[i]));
+            if (!leased) continue;
+            claimed.leases[i] = new SignedLease[](1);
+            claimed.leases[i][0] = _lease(settler, leaves[i]);
+        }
+        if (leaves.length == 1) (claimed.siblings, claimed.siblingSums) = (leaves[0].siblings, leaves[0].siblingSums);
+    }
+
+    function _packed(Leaf memory leaf) private pure returns (bytes memory) {
+        Receipt memory receipt = leaf.receipt;
+        (bytes32 r, bytes32 s) = abi.decode(leaf.signature, (bytes32, bytes32));
+        return abi.encodePacked(
+            abi.encodePacked(receipt.device, leaf.leafIndex, receipt.period, receipt.count, receipt.resultsRoot),
+            abi.encodePacked(receipt.totalSquaredWU, receipt.amount, receipt.totalWU, receipt.postBy),
+            abi.encodePacked(uint32(0), uint16(1), leaf.signature[64], r, s, leaf.spans)
         );
+    }
+
+    /// @dev What claims credited to anybody but buyers, and never taken out.
+    function _credited() internal view returns (uint256 sum) {
+        for (uint256 i; i < owners.length; ++i) sum += escrow.balanceOf(_who(owners[i]));
+        for (uint256 i; i < verifiers.length; ++i) sum += escrow.balanceOf(_who(verifiers[i]));
+        for (uint256 i; i < settlers.length; ++i) sum += escrow.balanceOf(_who(settlers[i]));
     }
 
     function _lease(address settler, Leaf memory leaf) private view returns (SignedLease memory signed) {

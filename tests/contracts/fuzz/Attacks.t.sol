@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {EpochState} from "../../../contracts/interfaces/IAttestations.sol";
 import {GameState} from "../../../contracts/interfaces/IDisputeGame.sol";
-import {Entry, LeafClaim} from "../../../contracts/interfaces/IEpochLedger.sol";
+import {Entry} from "../../../contracts/interfaces/IEpochLedger.sol";
 import {IAttestations} from "../../../contracts/interfaces/IAttestations.sol";
 import {IJobEscrow} from "../../../contracts/interfaces/IJobEscrow.sol";
 import {IPanel} from "../../../contracts/interfaces/IPanel.sol";
@@ -52,19 +52,17 @@ contract AttacksTest is Actors {
     }
 
     function _claim(uint64 epochId) private {
-        LeafClaim[] memory claims = new LeafClaim[](1);
-        claims[0] = _claimOf(epochId, leavesOf[epochId][0]);
-        ledger.claim(epochId, _head(epochId), 0, bidOf[_jobA], claims, _verdicts(epochId));
+        ledger.claim(epochId, _head(epochId), 0, bidOf[_jobA], _claimOf(epochId, leavesOf[epochId]), _verdicts(epochId));
     }
 
     /// @dev The way that everything else leaves from: it must work, or the attacks below prove nothing.
     function test_claim_of_an_attested_leaf_pays_its_owner() public {
-        uint256 before = token.balanceOf(_who(owners[0]));
+        uint256 before = escrow.balanceOf(_who(owners[0]));
         uint64 epochId = _postOne(settlers[0], 0, false);
         _attest(epochId, 0);
         _pass(61);
         _claim(epochId);
-        assert(token.balanceOf(_who(owners[0])) > before);
+        assert(escrow.balanceOf(_who(owners[0])) > before);
         assert(seats.settlerOf(_who(settlers[0])).locked == 0);
     }
 

@@ -16,6 +16,7 @@ contract Books is Handler {
     // --- tokens
 
     function escrowOwes() public view returns (uint256 sum) {
+        sum = _credited();
         for (uint256 i; i < buyers.length; ++i) sum += escrow.balanceOf(_who(buyers[i]));
         for (uint256 i; i < jobs.length; ++i) sum += uint256(escrow.jobOf(jobs[i]).available) + escrow.jobOf(jobs[i]).debited;
     }
@@ -128,6 +129,9 @@ contract Books is Handler {
             _pass(GRACE + 1);
         }
         for (uint256 i; i < buyers.length; ++i) _takeBalance(_who(buyers[i]));
+        for (uint256 i; i < owners.length; ++i) _takeBalance(_who(owners[i]));
+        for (uint256 i; i < verifiers.length; ++i) _takeBalance(_who(verifiers[i]));
+        for (uint256 i; i < settlers.length; ++i) _takeBalance(_who(settlers[i]));
         for (uint256 i; i < 4; ++i) _leaveDevice(i);
         for (uint256 i; i < verifiers.length; ++i) _leaveSeats(_who(verifiers[i]));
         for (uint256 i; i < settlers.length; ++i) _leaveBond(_who(settlers[i]));
@@ -154,8 +158,8 @@ contract Books is Handler {
         }
     }
 
-    function _takeBalance(address buyer) private {
-        _as(buyer, address(escrow), abi.encodeCall(escrow.withdraw, (escrow.balanceOf(buyer))));
+    function _takeBalance(address account) private {
+        _as(account, address(escrow), abi.encodeCall(escrow.withdraw, (escrow.balanceOf(account))));
     }
 
     function _leaveDevice(uint256 i) private {

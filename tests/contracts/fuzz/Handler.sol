@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {BallotOutcome, EpochState} from "../../../contracts/interfaces/IAttestations.sol";
 import {GameState} from "../../../contracts/interfaces/IDisputeGame.sol";
-import {Entry, LeafClaim} from "../../../contracts/interfaces/IEpochLedger.sol";
+import {Entry} from "../../../contracts/interfaces/IEpochLedger.sol";
 import {JobPhase} from "../../../contracts/interfaces/IJobEscrow.sol";
 import {Bid} from "../../../contracts/interfaces/IMessages.sol";
 import {Actors} from "./Actors.sol";
@@ -277,17 +277,12 @@ contract Handler is Actors {
         Entry[] memory entries = _head(id).entries;
         uint32 index = uint32(entry % entries.length);
         Leaf[] memory chosen = _choose(id, index, which);
-        LeafClaim[] memory claims = new LeafClaim[](chosen.length);
-        uint256[] memory before = new uint256[](chosen.length);
-        for (uint256 i; i < chosen.length; ++i) {
-            claims[i] = _claimOf(id, chosen[i]);
-            _mayBePaid(id, chosen[i]);
-            before[i] = token.balanceOf(_who(owners[chosen[i].device]));
-        }
-        uint256 held = token.balanceOf(address(escrow));
+        VM.assume(chosen.length != 0);
+        for (uint256 i; i < chosen.length; ++i) _mayBePaid(id, chosen[i]);
+        uint256 left = token.balanceOf(address(escrow)) - _credited();
         bytes32 jobId = entries[index].jobId;
-        ledger.claim(id, _head(id), index, bidOf[jobId], claims, _verdicts(id));
-        spentOn[jobId] += uint128(held - token.balanceOf(address(escrow)));
+        ledger.claim(id, _head(id), index, bidOf[jobId], _claimOf(id, chosen), _verdicts(id));
+        spentOn[jobId] += uint128(left - (token.balanceOf(address(escrow)) - _credited()));
         for (uint256 i; i < chosen.length; ++i) {
             _need(paidSpans[jobId] & chosen[i].spans == 0, "a span is paid once");
             paidSpans[jobId] |= chosen[i].spans;
