@@ -1,23 +1,20 @@
-"""A synchronous client of one deployment on one node (web3.py for the transport and contract objects)."""
+"""A synchronous client of one deployment on one node, or on several that stand in for each other."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-import requests
 from hexbytes import HexBytes
-from web3 import HTTPProvider, Web3
-from web3.contract import Contract
-from web3.exceptions import Web3Exception
-from web3.types import RPCEndpoint
 
 from chain import abi, codec
 from chain.codec import Decoded, Event
 from chain.deployment import Deployment
-from chain.errors import ReorgDuringRead, RpcFailed
+from chain.errors import AlreadyKnown, NodeRefused, ReorgDuringRead
+from chain.rpc import Node, Nodes
 from protocol.encoding import checksum_address
+from protocol.hashing import keccak256
 
-LOG_RANGE = 2_000
+LOG_RANGE = 2_048
 """Blocks that one eth_getLogs asks for; halved where a node refuses."""
 
 
@@ -51,19 +48,17 @@ class Transaction(NamedTuple):
 
 
 class ChainClient:
-    """Reads a deployment and sends signed transactions. `timeout` in seconds for each request; safe between threads."""
+    """Reads a deployment and sends signed transactions. Safe between threads.
 
-    def __init__(self, rpc_url: str, deployment: Deployment, timeout: float = 10) -> None:
+    `rpc_urls` is one URL or several, as a sequence or with commas between them. `timeout` in seconds for each request
+    to each node.
+    """
+
+    def __init__(self, rpc_urls: str | Sequence[str], deployment: Deployment, timeout: float = 10) -> None:
         self.deployment = deployment
-        self._provider = HTTPProvider(rpc_url, request_kwargs={"timeout": timeout}, exception_retry_configuration=None)
-        self.web3 = Web3(self._provider)
+        self._nodes = Nodes(_urls(rpc_urls), deployment.chain_id, timeout)
 
     # --- calls
-
-    def contract(self, name: str) -> Contract:
-        """web3's own contract object. Raises AbiUnknown, DeploymentInvalid."""
-        address = Web3.to_checksum_address(self.deployment.address(name))
-        return self.web3.eth.contract(address=address, abi=abi.load(name).entries)
 
     def encode(self, contract: str, function: str, args: Sequence[object] = ()) -> bytes:
         """Calldata. Raises AbiUnknown."""
@@ -91,17 +86,11 @@ class ChainClient:
 
     def rpc(self, method: str, params: Sequence[Any] = ()) -> Decoded:
         """One JSON-RPC request's result. Raises ContractReverted where the answer is a revert, else RpcFailed."""
-        try:
-            answer = self._provider.make_request(RPCEndpoint(method), list(params))
-        except (requests.RequestException, Web3Exception, ValueError, OSError) as error:
-            raise RpcFailed(f"{method}: {error}") from error
-        if "error" in answer:
-            raise _error(method, answer["error"])
-        return answer["result"]
+        return self._nodes.ask(lambda node: node.ask(method, params))
 
     def chain_id(self) -> int:
-        """The node's chain id."""
-        return int(self.rpc("eth_chainId"), 16)
+        """The node's chain id, be it the deployment's or not."""
+        return self._nodes.chain_id()
 
     def head(self) -> BlockRef:
         """The newest block."""
@@ -118,7 +107,11 @@ class ChainClient:
         return None if block is None else block.hash
 
     def logs(self, first: int, last: int) -> list[Event]:
-        """Our contracts' events in blocks first to last, both included, in order. Raises ReorgDuringRead, RpcFailed."""
+        """Our contracts' events in blocks first to last, both included, in order, each once.
+
+        Asks for fewer blocks at a time where a node refuses. Raises ReorgDuringRead when the chain changed meanwhile or
+        no node reaches `last`, RpcFailed.
+        """
         anchor = self.block_hash(last)
         if anchor is None:
             raise ReorgDuringRead(f"no block {last}")
@@ -128,15 +121,15 @@ class ChainClient:
             end = min(start + step - 1, last)
             try:
                 events.extend(self._logs(start, end))
-            except RpcFailed:
+            except NodeRefused:
                 if step == 1:
                     raise
-                step = max(1, step // 8)
+                step //= 2
                 continue
             start = end + 1
         if self.block_hash(last) != anchor:
             raise ReorgDuringRead(f"block {last} changed")
-        return events
+        return _once_in_order(events)
 
     def transactions(self, first: int, last: int) -> Iterator[Transaction]:
         """Mined transactions to our contracts in blocks first to last, in order."""
@@ -172,13 +165,19 @@ class ChainClient:
         return int(self.rpc("eth_maxPriorityFeePerGas"), 16)
 
     def send_raw(self, raw: bytes) -> bytes:
-        """Hand a signed transaction to the node; its hash. One that the node already has is no error."""
+        """Hand a signed transaction to the node; its hash. One that the node already has is no error.
+
+        Raises the SendRefused that tells why it was not taken, RpcFailed.
+        """
         try:
             return _bytes(self.rpc("eth_sendRawTransaction", [_hex(raw)]))
-        except RpcFailed as error:
-            if "already known" in str(error) or "already imported" in str(error):
-                return bytes(Web3.keccak(raw))
-            raise
+        except AlreadyKnown:
+            return keccak256(raw)
+
+    def is_waiting(self, tx_hash: bytes) -> bool:
+        """True while the node holds a transaction that is not mined."""
+        value = self.rpc("eth_getTransactionByHash", [_hex(tx_hash)])
+        return value is not None and value.get("blockNumber") is None
 
     def receipt(self, tx_hash: bytes) -> TxReceipt | None:
         """What a transaction did; None while it is not mined."""
@@ -195,10 +194,19 @@ class ChainClient:
 
     def _logs(self, first: int, last: int) -> Iterator[Event]:
         query = {"fromBlock": hex(first), "toBlock": hex(last), "address": list(self.deployment.contracts.values())}
-        for log in self.rpc("eth_getLogs", [query]):
+        # A node whose head is older would leave out what it does not have yet, without an error.
+        together = (("eth_getLogs", [query]), ("eth_getBlockByNumber", [hex(last), False]))
+
+        def of_one_state(node: Node) -> Decoded:
+            logs, block = node.ask_together(together)
+            if block is None:
+                raise ReorgDuringRead(f"the node does not reach block {last}")
+            return logs
+
+        for log in self._nodes.ask(of_one_state):
             contract = self.deployment.names[checksum_address(log["address"])]
             found = codec.decode_log(_abi_or_empty(contract), [_bytes(t) for t in log["topics"]], _bytes(log["data"]))
-            if found is not None:
+            if found is not None and not log.get("removed"):
                 yield Event(
                     found[0],
                     contract,
@@ -208,6 +216,20 @@ class ChainClient:
                     _bytes(log["transactionHash"]),
                     int(log["logIndex"], 16),
                 )
+
+
+def _urls(given: str | Sequence[str]) -> list[str]:
+    return [url.strip() for url in given.split(",") if url.strip()] if isinstance(given, str) else list(given)
+
+
+def _once_in_order(events: Sequence[Event]) -> list[Event]:
+    """Each event once, in chain order. Raises ReorgDuringRead where two chains are mixed."""
+    by_place = {(event.block_number, event.log_index): event for event in events}
+    hashes: dict[int, bytes] = {}
+    for event in events:
+        if hashes.setdefault(event.block_number, event.block_hash) != event.block_hash:
+            raise ReorgDuringRead(f"two blocks {event.block_number}")
+    return [by_place[place] for place in sorted(by_place)]
 
 
 @cache
@@ -222,18 +244,6 @@ def _block_ref(value: dict[str, Any]) -> BlockRef:
         int(value["timestamp"], 16),
         int(value.get("baseFeePerGas") or "0x0", 16),
     )
-
-
-def _error(method: str, error: Decoded) -> Exception:
-    message = str(error.get("message", error)) if isinstance(error, dict) else str(error)
-    data = error.get("data") if isinstance(error, dict) else None
-    if isinstance(data, dict):
-        data = data.get("data")
-    if isinstance(data, str) and data.startswith("0x") and len(data) > 2:
-        return codec.revert_of(bytes.fromhex(data[2:]))
-    if "revert" in message:
-        return codec.revert_of(b"")
-    return RpcFailed(f"{method}: {message}")
 
 
 def _block(block: int | bytes | str) -> object:

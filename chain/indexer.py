@@ -2,22 +2,25 @@
 
 The newest read blocks are remembered with their hashes. A sync first walks back to the last one that the chain still
 has, deletes what came after it, then reads on from there: an event is in the table if and only if the chain has it.
+
+It walks back REORG_BLOCKS_MOST blocks at least, and at most by as many and BLOCKS_AT_ONCE more; past what it remembers
+it raises ReorgTooDeep. A chain not longer than that is read anew from the deployment on.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, Row, delete, insert, select, text
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chain import abi
 from chain.client import ChainClient
 from chain.codec import Decoded, Event, jsonable, revive
-from chain.errors import ReorgDuringRead
+from chain.errors import ReorgDuringRead, ReorgTooDeep
+from chain.reorg import REORG_BLOCKS_MOST, Patience, count_gone, utc_now
 from chain.tables import chain_blocks, chain_events
 
-BLOCKS_KEPT = 2_000
-"""Remembered blocks behind the newest; a deeper reorganisation reads everything again."""
 BLOCKS_AT_ONCE = 10_000
 """Blocks that one sync reads at most."""
 _TRIES = 3
@@ -38,15 +41,24 @@ Apply = Callable[[Connection, SyncResult], None]
 class Indexer:
     """Reads events up to `confirmations` blocks behind the head (0: up to the head)."""
 
-    def __init__(self, engine: Engine, client: ChainClient, confirmations: int = 0) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        client: ChainClient,
+        confirmations: int = 0,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
         self._engine = engine
         self._client = client
         self._confirmations = confirmations
+        self._patience = Patience(clock)
 
     def sync(self, apply: Apply | None = None) -> SyncResult:
         """Read on, in one SQL transaction, in which `apply` derives the service's own state from the result.
 
-        Whoever syncs at the same time waits. Raises RpcFailed, and ReorgDuringRead when the chain does not hold still.
+        Whoever syncs at the same time waits. A node whose head is older than what was read is given CATCH_UP to have
+        it: nothing changes meanwhile. Raises RpcFailed, ReorgDuringRead when the chain does not hold still,
+        ReorgTooDeep.
         """
         for _ in range(_TRIES - 1):
             try:
@@ -69,13 +81,16 @@ class Indexer:
     def position(self) -> int:
         """The last block read; -1 before the first sync."""
         with self._engine.connect() as connection:
-            newest = connection.scalar(select(chain_blocks.c.number).order_by(chain_blocks.c.number.desc()).limit(1))
-        return -1 if newest is None else int(newest)
+            return _newest(connection)
 
     def _sync(self, apply: Apply | None) -> SyncResult:
         with self._engine.begin() as connection:
             connection.execute(_LOCK)
             head = self._client.head().number - self._confirmations
+            newest = _newest(connection)
+            is_over = self._patience.is_over("head", head < newest)
+            if head < newest and not is_over:
+                return SyncResult([], [], newest)
             base = self._last_common(connection)
             removed = self._roll_back(connection, base.number if base else -1)
             first = base.number + 1 if base else self._client.deployment.deploy_block
@@ -89,10 +104,17 @@ class Indexer:
             return result
 
     def _last_common(self, connection: Connection) -> "_Block | None":
+        """The last remembered block that the chain has; None where it may all be read anew."""
         query = select(chain_blocks.c.number, chain_blocks.c.hash).order_by(chain_blocks.c.number.desc())
-        for number, block_hash in connection.execute(query):
-            if self._client.block_hash(number) == bytes(block_hash):
-                return _Block(number, bytes(block_hash))
+        blocks = [_Block(number, bytes(block_hash)) for number, block_hash in connection.execute(query)]
+        gone = count_gone(blocks, lambda block: self._client.block_hash(block.number) == block.hash)
+        if gone < len(blocks):
+            return blocks[gone]
+        if blocks and blocks[0].number - self._client.deployment.deploy_block > REORG_BLOCKS_MOST:
+            raise ReorgTooDeep(
+                f"the chain has none of the blocks that were read, {blocks[-1].number} to {blocks[0].number}; "
+                "if it is the right chain, empty chain_blocks and chain_events to read it anew"
+            )
         return None
 
     def _roll_back(self, connection: Connection, block: int) -> list[Event]:
@@ -102,17 +124,27 @@ class Indexer:
         return sorted(events, key=lambda event: (event.block_number, event.log_index), reverse=True)
 
     def _read(self, connection: Connection, first: int, last: int) -> list[Event]:
+        anchor = self._client.block_hash(last)
         events = self._client.logs(first, last)
+        if anchor is None or self._client.block_hash(last) != anchor:
+            raise ReorgDuringRead(f"block {last} changed")
         if events:
             connection.execute(insert(chain_events), [_row(event) for event in events])
-        anchor = self._client.block_hash(last)
-        if anchor is None:
-            raise ReorgDuringRead(f"no block {last}")
         seen = {event.block_number: event.block_hash for event in events} | {last: anchor}
         rows = [{"number": number, "hash": block_hash} for number, block_hash in seen.items()]
         connection.execute(upsert(chain_blocks).on_conflict_do_nothing(), rows)
-        connection.execute(delete(chain_blocks).where(chain_blocks.c.number < last - BLOCKS_KEPT))
+        self._forget_before(connection, last - REORG_BLOCKS_MOST)
         return events
+
+    def _forget_before(self, connection: Connection, reach: int) -> None:
+        """Keep the newest block at or before `reach`, so that there is always one to roll back to."""
+        kept = select(func.max(chain_blocks.c.number)).where(chain_blocks.c.number <= reach).scalar_subquery()
+        connection.execute(delete(chain_blocks).where(chain_blocks.c.number < kept))
+
+
+def _newest(connection: Connection) -> int:
+    newest = connection.scalar(select(func.max(chain_blocks.c.number)))
+    return -1 if newest is None else int(newest)
 
 
 class _Block(NamedTuple):

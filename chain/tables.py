@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Engine,
+    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -42,7 +43,6 @@ outbox = Table(
     Column("next_attempt_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("error", String(2000)),
     Column("nonce", BigInteger),
-    Column("raw", LargeBinary),
     Column("tx_hash", LargeBinary),
     Column("block_number", BigInteger),
     Column("block_hash", LargeBinary),
@@ -51,6 +51,22 @@ outbox = Table(
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now(), onupdate=func.now()),
     UniqueConstraint("purpose", "ident", name="uq_outbox_purpose_ident"),
     Index("ix_outbox_sender_state", "sender", "state"),
+)
+
+outbox_sends = Table(
+    "outbox_sends",
+    metadata,
+    Column("tx_hash", LargeBinary, nullable=False),
+    Column("outbox_id", BigInteger, ForeignKey("outbox.id", ondelete="CASCADE"), nullable=False),
+    Column("nonce", BigInteger, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("gas", BigInteger, nullable=False),
+    Column("max_fee", Numeric(78, 0), nullable=False),
+    Column("tip", Numeric(78, 0), nullable=False),
+    Column("sent_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("tx_hash", "outbox_id", name="pk_outbox_sends"),
+    Index("ix_outbox_sends_outbox_id", "outbox_id"),
+    comment="every transaction that was ever signed for a row: an older one may be mined",
 )
 
 chain_events = Table(

@@ -11,9 +11,12 @@ from types import FrameType
 
 import structlog
 from eth_account import Account
+from kombu.exceptions import OperationalError as BrokerAway
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from chain.calls import SeatVerdict
 from chain.errors import RpcFailed
+from chain.fees import USUAL_FEES
 from chain.outbox import Outbox
 from protocol.merkle import ResultTree
 from protocol.verdicts import ballot_commitment, epoch_salt, salt_of
@@ -42,7 +45,9 @@ from verifier.state import (
 from verifier.views import ChainView
 
 _ATTEMPTS = 8
-_RESEND_AFTER_LOOKS = 20
+_RESEND_AFTER_LOOKS = 8
+"""Messages may be lost with a broker or a worker; what is still not replayed is queued again, ever more seldom."""
+_RESEND_AFTER_LOOKS_MOST = 512
 
 log = structlog.get_logger()
 
@@ -58,12 +63,19 @@ class Agent:
         self._dispatch = dispatch
         self._me = context.settings.address
         self._view = ChainView()
+        self._is_stale = True
         self._facts = FactsReader(context, self._me)
-        self._dispatched: dict[bytes, int] = {}
+        self._dispatched: dict[bytes, tuple[int, int]] = {}
         self._unfit: set[bytes] = set()
         self._pace = Pace()
         account = Account.from_key(context.settings.key)
-        self._outbox = Outbox(context.engine, context.client, account, context.settings.confirmations)
+        self._outbox = Outbox(
+            context.engine,
+            context.client,
+            account,
+            context.settings.confirmations,
+            policy=USUAL_FEES._replace(ceiling=context.settings.fee_ceiling_wei_per_gas),
+        )
         self._handlers: dict[type, Callable[..., None]] = {
             DrawSeed: self._draw_seed,
             AuditEpoch: self._audit_epoch,
@@ -79,24 +91,28 @@ class Agent:
         }
 
     def run(self, stop: threading.Event) -> None:
-        """Looks and acts until `stop` is set. A node that is away is waited for."""
-        self._context.create_tables()
-        self._view = self._context.read_view()
+        """Looks and acts until `stop` is set. A node, a database or a broker that is away is waited for."""
         log.info("verifier runs", address=self._me)
         while not stop.is_set():
             try:
                 self.step()
             except RpcFailed as error:
                 log.warning("the node is away", reason=str(error))
+            except (OperationalError, InterfaceError) as error:
+                self._is_stale = True  # events may have been stored that the view has not seen
+                log.warning("the database is away", reason=str(error.orig))
+            except BrokerAway as error:
+                log.warning("the broker is away", reason=str(error))
             stop.wait(self._context.settings.poll_s)
 
     def step(self) -> list[Instruction]:
         """One look at the chain and all that follows from it."""
         self._pace.begin_look()
+        if self._is_stale:
+            self._read_again()
         result = self._context.indexer.sync()
         if result.removed:
-            self._view = self._context.read_view()
-            self._facts.forget()
+            self._read_again()
         else:
             self._view.fold(result.new)
         instructions = decide(self._view, self._facts.read(self._view))
@@ -104,6 +120,12 @@ class Agent:
             self._handlers[type(instruction)](instruction)
         self._outbox.pump()
         return instructions
+
+    def _read_again(self) -> None:
+        self._context.create_tables()
+        self._view = self._context.read_view()
+        self._facts.forget()
+        self._is_stale = False
 
     # --- epochs
 
@@ -205,20 +227,23 @@ class Agent:
         evidence = self._context.evidence_of(epoch_id, self._view.epochs[epoch_id].head.hash)
         return None if evidence is None else evidence.leaves.get(leaf_number)
 
-    def _replay(self, scope: bytes, epoch_id: int, duties: Duties) -> None:
-        looks = self._dispatched.get(scope)
-        self._dispatched[scope] = 0 if looks is None else looks + 1
-        if looks is not None and (looks + 1) % _RESEND_AFTER_LOOKS:
+    def _replay(self, scope: bytes, epoch_id: int, duties: Duties | None) -> None:
+        if duties is None:
+            return
+        left, pause = self._dispatched.get(scope, (0, _RESEND_AFTER_LOOKS))
+        if left > 0:
+            self._dispatched[scope] = left - 1, pause
             return
         db.plan(self._context.engine, scope, epoch_id, duties.pairs)
         head_hash = self._view.epochs[epoch_id].head.hash
         for leaf_number, positions in duties.draws.items():
             for chunk in _chunks(positions, self._context.settings.replay_chunk):
                 self._dispatch(scope, epoch_id, head_hash, leaf_number, chunk)
+        self._dispatched[scope] = pause - 1, min(2 * pause, _RESEND_AFTER_LOOKS_MOST)
 
     def _send(self, purpose: str, ident: str, contract: str, function: str, args: Sequence[object]) -> None:
         with self._context.engine.begin() as connection:
-            if self._outbox.enqueue(connection, purpose, ident, contract, function, args, attempts=_ATTEMPTS):
+            if self._outbox.want(connection, purpose, ident, contract, function, args, attempts=_ATTEMPTS):
                 log.info("send", purpose=purpose, about=ident)
 
 

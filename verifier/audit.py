@@ -64,13 +64,14 @@ class Evidence:
     """An epoch's data as far as it leads to what was posted.
 
     `missing` are the numbers of the leaves that nothing backs: the store withholds their data, or serves other data
-    than was posted.
+    than was posted. `withheld`: the store gave nothing at all, and may still do.
     """
 
     epoch_id: int
     head: Head
     leaves: Mapping[int, LeafEvidence]
     missing: frozenset[int]
+    withheld: bool = False
 
 
 def gather(blobs: Blobs, epoch_id: int, head: Head, fees_ppm: Mapping[bytes, int], domain: Domain) -> Evidence:
@@ -80,8 +81,8 @@ def gather(blobs: Blobs, epoch_id: int, head: Head, fees_ppm: Mapping[bytes, int
         data = EpochData.parse(blobs.get(head.data_id))
         if len(data.entries) != len(head.entries):
             raise EvidenceInvalid("the data has other entries than were posted")
-    except (BlobUnavailable, EvidenceInvalid, ProtocolError):
-        return Evidence(epoch_id, head, {}, frozenset(range(count)))
+    except (BlobUnavailable, EvidenceInvalid, ProtocolError) as error:
+        return Evidence(epoch_id, head, {}, frozenset(range(count)), isinstance(error, BlobUnavailable))
     trees = [_tree_of(data, index, head, fees_ppm) for index in range(len(head.entries))]
     leaves = {}
     for place in data.leaves():

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from celery import Celery
 from celery.signals import worker_process_shutdown
+from kombu.transport.redis import QoS
 
 from verifier.context import Context
 from verifier.queue import replay_in
@@ -12,13 +13,15 @@ from verifier.settings import settings
 QUEUE = "replay"
 _VISIBILITY_S = 3600
 
+QoS.restore_at_shutdown = False
+"""When the broker goes, kombu would hand back what is under way over the lost connection, and the worker dies of it."""
+
 
 def create_app() -> Celery:
     """The Celery application on the verifier's broker."""
     made = Celery("verifier", broker=settings().redis_url)
     made.conf.update(
-        task_acks_late=True,
-        task_reject_on_worker_lost=True,
+        task_acks_late=False,  # the agent queues lost ones again; a late ack over a lost connection kills the worker
         task_ignore_result=True,
         task_default_queue=QUEUE,
         worker_prefetch_multiplier=1,

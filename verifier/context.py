@@ -1,6 +1,8 @@
 """What the verifier's processes share: the database, the chain, the blobs, and the evidence of an epoch."""
 
-from functools import cached_property, lru_cache
+import time
+from collections.abc import Callable
+from functools import cached_property
 
 import sqlalchemy as sa
 
@@ -18,14 +20,20 @@ from verifier.settings import Settings
 from verifier.views import ChainView
 
 _EVIDENCE_KEPT = 4
+_WITHHELD_MOST = 64
+_ASK_AGAIN_S = 3.0
+_PATIENCE_PART = 3
+"""Of a commit phase, a third is given to a store that withholds an epoch's data before the verdict is "unavailable"."""
 
 
 class Context:
     """The parts that a verifier process is made of, each built when it is first asked for."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self.settings = settings
-        self.evidence_of = lru_cache(maxsize=_EVIDENCE_KEPT)(self._gather)
+        self._clock = clock
+        self._kept: dict[tuple[int, bytes], Evidence] = {}
+        self._withheld: dict[tuple[int, bytes], tuple[Evidence, float, float]] = {}
 
     @cached_property
     def engine(self) -> sa.Engine:
@@ -79,6 +87,37 @@ class Context:
             stake = self.client.call("StakeVault", "stakeAt", device, evidence.head.post_block)
             found[device] = DeviceFacts(owner, int(stake))
         return found
+
+    def evidence_of(self, epoch_id: int, head_hash: bytes) -> Evidence | None:
+        """The evidence of an epoch; None when the chain no longer has it, or while its data may still come.
+
+        What was had is kept; a store that gave nothing is asked again every few seconds, and after a third of a commit
+        phase its silence is the evidence.
+        """
+        key = epoch_id, head_hash
+        if key in self._kept:
+            return self._kept[key]
+        found, asked_first, asked = self._withheld.get(key, (None, self._clock(), 0.0))
+        if found is None or self._clock() - asked >= _ASK_AGAIN_S:
+            fresh = self._gather(epoch_id, head_hash)
+            if fresh is None or not fresh.withheld:
+                self._withheld.pop(key, None)
+                return None if fresh is None else self._keep(key, fresh)
+            found = fresh
+            while len(self._withheld) >= _WITHHELD_MOST:
+                del self._withheld[next(iter(self._withheld))]
+            self._withheld[key] = found, asked_first, self._clock()
+        return found if self._clock() - asked_first >= self._patience_s else None
+
+    def _keep(self, key: tuple[int, bytes], found: Evidence) -> Evidence:
+        while len(self._kept) >= _EVIDENCE_KEPT:
+            del self._kept[next(iter(self._kept))]
+        self._kept[key] = found
+        return found
+
+    @cached_property
+    def _patience_s(self) -> float:
+        return self.client.deployment.clocks.get("commit", 0) / _PATIENCE_PART
 
     def _gather(self, epoch_id: int, head_hash: bytes) -> Evidence | None:
         """The evidence of an epoch; None when the chain no longer has an epoch of this id with this head."""

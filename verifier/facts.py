@@ -73,28 +73,28 @@ class FactsReader:
 
     # --- duties
 
-    def epoch_duties(self, epoch: EpochView) -> tuple[bytes, Duties]:
-        """The scope of an epoch's audit and what is to be judged in it."""
+    def epoch_duties(self, epoch: EpochView) -> tuple[bytes, Duties | None]:
+        """The scope of an epoch's audit and what is to be judged in it; None while its data may still come."""
         assert epoch.seed is not None
         scope = scope_of_epoch(epoch.head, epoch.seed)
         if scope not in self._duties:
             evidence = self._context.evidence_of(epoch.epoch_id, epoch.head.hash)
             if evidence is None:
-                return scope, Duties()
+                return scope, None
             devices = self._context.device_facts(evidence)
             seats = self._seats_in(epoch.head.snapshot)
             self._duties[scope] = duties_of_epoch(evidence, epoch.seed, seats, self._me, devices)
         return scope, self._duties[scope]
 
-    def ballot_duties(self, view: ChainView, ballot: BallotView) -> tuple[bytes, Duties]:
-        """The scope of a ballot's audit and what is to be judged in it."""
+    def ballot_duties(self, view: ChainView, ballot: BallotView) -> tuple[bytes, Duties | None]:
+        """The scope of a ballot's audit and what is to be judged in it; None while its data may still come."""
         epoch = view.epochs[ballot.epoch_id]
         assert epoch.seed is not None
         scope = scope_of_ballot(epoch.head, epoch.seed, ballot.subject)
         if scope not in self._duties:
             evidence = self._context.evidence_of(epoch.epoch_id, epoch.head.hash)
             if evidence is None:
-                return scope, Duties()
+                return scope, None
             if ballot.game_id is not None:
                 task = view.games[ballot.game_id].task
                 self._duties[scope] = duties_of_panel(evidence, ballot.leaf_number, task)
@@ -184,6 +184,8 @@ class FactsReader:
         if epoch.seed is None:
             return None
         scope, duties = self.epoch_duties(epoch)
+        if duties is None:
+            return None
         if scope not in self._audits:
             audit = conclude(duties, db.played(self._context.engine, scope))
             if audit is None:
@@ -193,7 +195,7 @@ class FactsReader:
 
     def _vote_of(self, view: ChainView, ballot: BallotView) -> Verdict | None:
         scope, duties = self.ballot_duties(view, ballot)
-        return vote_of(duties, db.played(self._context.engine, scope))
+        return None if duties is None else vote_of(duties, db.played(self._context.engine, scope))
 
     def _programs(self, view: ChainView) -> frozenset[bytes]:
         waiting = [p.program_id for p in view.programs.values() if not p.complete and self._me not in p.attested_by]

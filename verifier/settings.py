@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from chain.fees import USUAL_FEES
 from protocol.signing import address_of
 from verifier.errors import SettingsInvalid
 
@@ -19,13 +20,14 @@ class Settings(BaseSettings):
 
     database_url: str = Field(description="The verifier's own PostgreSQL database (SQLAlchemy URL).")
     redis_url: str = Field(description="The verifier's own Celery broker.")
-    rpc_url: str = Field(description="JSON-RPC of the chain.")
+    rpc_url: str = Field(description="JSON-RPC of the chain; several URLs with commas between them.")
     blobs_url: str = Field(description="Base URL that serves blobs as BASE/0x<keccak256>.")
     key_file: Path = Field(description="File with the hex private key that holds the seats; mode 0600.")
     deployment: Path = Field(description="The deployment's addresses file.")
     state_dir: Path = Field(description="Folder for cached blobs.")
     poll_s: float = Field(0.5, gt=0, description="Seconds between two looks at the chain.")
     confirmations: int = Field(2, ge=0, description="Blocks until a transaction counts as settled.")
+    fee_ceiling_wei_per_gas: int = Field(USUAL_FEES.ceiling, gt=0, description="Most that a transaction offers.")
     replay_chunk: int = Field(16, ge=1, le=256, description="Tasks in one message of the replay queue.")
     task_wall_s: float = Field(60.0, gt=0, description="Wall seconds that one replayed task may take.")
     max_blob_bytes: int = Field(256 << 20, gt=0, description="Largest blob that is fetched.")

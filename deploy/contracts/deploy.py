@@ -18,7 +18,7 @@ from typing import Any
 
 import brownie
 
-from deploy.contracts.parameters import Parameters
+from deploy.contracts.parameters import Parameters, profile_of
 
 ORDER = (
     "MultitudeToken",
@@ -140,6 +140,7 @@ def main() -> None:
     deployer = brownie.accounts.add(key) if key else brownie.accounts[0]
     market = deploy_market(deployer, Parameters.from_environment(os.environ))
     document = market.to_json()
+    document["clocks"] = profile_of(os.environ).whole_clocks() | document["clocks"]
     default = Path("deploy") / "addresses" / f"{document['chain_id']}.json"
     path = Path(os.environ.get("MULTITUDE_DEPLOYMENT") or default)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Amounts and clocks that the contracts are deployed with; pure data, no Brownie.
 
-Amounts follow from P, the expected price of a task; clocks from a profile of the local network or, for another chain,
-from a JSON object of this class's fields in the environment variable MULTITUDE_PARAMETERS.
+Amounts follow from P, the expected price of a task; clocks from the profile that MULTITUDE_PROFILE names (`public` for
+public test networks). A JSON object of this class's fields in MULTITUDE_PARAMETERS changes single ones.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ EXPECTED_PRICE_WEI = 10**15
 
 class ParametersInvalidError(ValueError):
     """Raised for an unknown field, or one that is not a positive integer."""
+
+
+def profile_of(environment: Mapping[str, str]) -> Profile:
+    """The profile that MULTITUDE_PROFILE names, `local` if none. Raises UnknownProfileError."""
+    return profile_named(environment.get(PROFILE_VARIABLE) or "local")
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class Parameters:
 
     @classmethod
     def of_profile(cls, profile: Profile, expected_price_wei: int = EXPECTED_PRICE_WEI) -> Self:
-        """The parameters of a local network with this profile."""
+        """The parameters of a network with this profile."""
         return cls(
             expected_price_wei=expected_price_wei,
             beacon_delay_blocks=profile.beacon_delay_blocks,
@@ -80,7 +85,7 @@ class Parameters:
 
         Raises ParametersInvalidError, UnknownProfileError.
         """
-        base = cls.of_profile(profile_named(environment.get(PROFILE_VARIABLE) or "local"))
+        base = cls.of_profile(profile_of(environment))
         try:
             changes = json.loads(environment.get(PARAMETERS_VARIABLE) or "{}")
         except json.JSONDecodeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import urllib.request
 from collections.abc import Sequence
@@ -39,7 +40,7 @@ def rpc(url: str, method: str, parameters: Sequence[Any] = (), timeout_s: float 
 
 @dataclass(frozen=True)
 class Chain:
-    """A running anvil. Its accounts are those of MNEMONIC, with 10,000 coins each; the base fee is 0."""
+    """A running anvil. Its accounts are those of MNEMONIC, with 10,000 coins each."""
 
     rpc_url: str
     chain_id: int
@@ -60,7 +61,7 @@ class Chain:
         self.rpc("evm_setAutomine", True)
 
     def mine_every(self, seconds: int) -> None:
-        """From now on a block comes every so many seconds."""
+        """From now on a block comes every so many seconds; with 0 none comes."""
         self.rpc("evm_setAutomine", False)
         self.rpc("evm_setIntervalMining", seconds)
 
@@ -77,12 +78,24 @@ class Chain:
         """Replaces the last `depth` blocks by empty ones; their transactions are lost."""
         self.rpc("anvil_reorg", depth, [])
 
+    def save(self, state: Path) -> None:
+        """Writes the chain as it is now into the file that `start_anvil` was given, whole or not at all.
+
+        anvil's own dumps at intervals are written in place and slowly: a kill meets most of them half done, and half a
+        file is an empty chain.
+        """
+        dump = gzip.decompress(bytes.fromhex(self.rpc("anvil_dumpState", False)[2:]))
+        partial = state.with_suffix(".partial")
+        partial.write_bytes(dump)
+        partial.replace(state)
+
 
 def start_anvil(
     supervisor: Supervisor,
     directory: Path,
     *,
     chain_id: int = LOCAL_CHAIN_ID,
+    base_fee_wei: int = 0,
     accounts: int = DEFAULT_ACCOUNTS,
     state: Path | None = None,
     restart: bool = False,
@@ -90,17 +103,19 @@ def start_anvil(
 ) -> Chain:
     """Starts anvil, automining, with its files in `directory`, and waits until it answers.
 
-    With `state` it loads and saves the chain in that file, so that it can come back after a stop (after a kill it comes
-    back as it was at its last save, which is a deep reorganisation). Raises SupervisorError.
+    With a base fee of 0 gas costs nothing for ever; any other one moves with the blocks, as on a public chain.
+    With `state` it loads the chain from that file, where there is one, and saves it there at an orderly stop. After a
+    kill it comes back as it was at the last `Chain.save`, which is a deep reorganisation. Raises SupervisorError.
     """
     directory.mkdir(parents=True, exist_ok=True)
     port = free_port()
     command = [
         *(str(anvil_binary()), "--host", "127.0.0.1", "--port", str(port), "--chain-id", str(chain_id)),
-        *("--accounts", str(accounts), "--mnemonic", MNEMONIC, "--block-base-fee-per-gas", "0", "--gas-price", "0"),
-        *("--gas-limit", str(BLOCK_GAS_LIMIT), "--hardfork", HARDFORK, "--disable-min-priority-fee"),
+        *("--accounts", str(accounts), "--mnemonic", MNEMONIC, "--block-base-fee-per-gas", str(base_fee_wei)),
+        *("--gas-limit", str(BLOCK_GAS_LIMIT), "--hardfork", HARDFORK),
+        *(() if base_fee_wei else ("--gas-price", "0", "--disable-min-priority-fee")),
         *("--cache-path", str(directory), "--quiet"),
-        *(("--state", str(state), "--state-interval", "1", "--preserve-historical-states") if state else ()),
+        *(("--state", str(state)) if state else ()),
     ]
     spec = ServiceSpec(name, command, {"HOME": str(directory)}, directory, restart=restart, foundation=True)
     service = supervisor.start(spec)

@@ -79,6 +79,9 @@ class NetworkFile:
 class LocalNetwork:
     """Chain, database and broker, and the services on them; use it as a context manager.
 
+    A `durable_chain` is started again when it ends, as it was when `chain.save(chain_state)` was last called; blocks
+    then come on demand until `start_blocks`.
+
     Attributes, valid inside the block: `chain` (Chain), `postgres` (Database), `valkey` (Broker), `supervisor`.
     """
 
@@ -86,9 +89,10 @@ class LocalNetwork:
     postgres: Database
     valkey: Broker
 
-    def __init__(self, profile: Profile, directory: Path = ROOT / "var") -> None:
+    def __init__(self, profile: Profile, directory: Path = ROOT / "var", durable_chain: bool = False) -> None:
         self.profile = profile
         self.directory = directory
+        self._durable_chain = durable_chain
         self.supervisor = Supervisor(directory / "log")
         self._stack = ExitStack()
 
@@ -96,7 +100,15 @@ class LocalNetwork:
         try:
             self._claim_folder()
             self._stack.enter_context(self.supervisor)
-            self.chain = start_anvil(self.supervisor, self.directory / "chain")
+            state, durable = self.chain_state if self._durable_chain else None, self._durable_chain
+            self.chain = start_anvil(
+                self.supervisor,
+                self.directory / "chain",
+                chain_id=self.profile.chain_id,
+                base_fee_wei=self.profile.base_fee_wei,
+                state=state,
+                restart=durable,
+            )
             self.postgres = start_postgres(self.supervisor, self.directory / "postgres", CACHE)
             self.valkey = start_valkey(self.supervisor, self.directory / "valkey")
         except BaseException:
@@ -115,6 +127,11 @@ class LocalNetwork:
     def rpc_url(self) -> str:
         """HTTP address of the chain."""
         return self.chain.rpc_url
+
+    @property
+    def chain_state(self) -> Path:
+        """The file that a durable chain is loaded from when it is started again (see `Chain.save`)."""
+        return self.directory / "chain" / "state.json"
 
     @property
     def run_directory(self) -> Path:

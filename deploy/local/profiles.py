@@ -1,7 +1,7 @@
-"""The clocks of a local network: design section 4, columns `local` and `PROFILE=testnet`.
+"""The clocks of every kind of network: design section 4, a profile for each column.
 
 Windows are seconds; only confirmations and the beacon count blocks. The deployment takes its constructor parameters
-from here and network.json repeats them as seconds.
+from here and its file repeats them as seconds, beside the clocks that only the market has.
 """
 
 from __future__ import annotations
@@ -9,17 +9,26 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 LOCAL_CHAIN_ID = 31337
+TESTNET_CHAIN_ID = 31338
+GWEI = 10**9
 
 
 class UnknownProfileError(ValueError):
-    """Raised for a profile name that is neither `local` nor `testnet`."""
+    """Raised for a name that no profile has."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """One column of the clock table. `*_s` are seconds, `*_blocks` blocks."""
+    """One column of the clock table. `*_s` are seconds, `*_blocks` blocks.
+
+    Of a local network: `base_fee_wei` is what its chain starts with; in the middle of the main job the chain loses its
+    last `reorg_depth` blocks, fewer than the confirmations. A chain id of 0 is whatever the chain has.
+    """
 
     name: str
+    chain_id: int
+    base_fee_wei: int
+    reorg_depth: int
     block_time_s: int
     confirmations_blocks: int
     beacon_delay_blocks: int
@@ -50,9 +59,16 @@ class Profile:
                 seconds[field.name.removesuffix("_blocks")] = value * self.block_time_s
         return seconds
 
+    def whole_clocks(self) -> dict[str, int]:
+        """Those of the clocks that are whole seconds, as a deployment's file holds them."""
+        return {name: int(seconds) for name, seconds in self.clocks().items() if seconds == int(seconds)}
+
 
 LOCAL = Profile(
     name="local",
+    chain_id=LOCAL_CHAIN_ID,
+    base_fee_wei=0,
+    reorg_depth=0,
     block_time_s=1,
     confirmations_blocks=2,
     beacon_delay_blocks=2,
@@ -75,6 +91,9 @@ LOCAL = Profile(
 
 TESTNET = Profile(
     name="testnet",
+    chain_id=TESTNET_CHAIN_ID,
+    base_fee_wei=GWEI,
+    reorg_depth=5,
     block_time_s=2,
     confirmations_blocks=6,
     beacon_delay_blocks=8,
@@ -95,7 +114,35 @@ TESTNET = Profile(
     matching_tick_s=1.0,
 )
 
-PROFILES = {profile.name: profile for profile in (LOCAL, TESTNET)}
+PUBLIC = Profile(
+    name="public",
+    chain_id=0,
+    base_fee_wei=0,
+    reorg_depth=0,
+    block_time_s=12,
+    confirmations_blocks=12,
+    beacon_delay_blocks=64,
+    epoch_interval_s=600,
+    commit_s=900,
+    reveal_s=600,
+    window_s=86_400,
+    panel_commit_s=3_600,
+    panel_reveal_s=3_600,
+    lease_s=60,
+    heartbeat_s=15,
+    # Three epoch intervals: a settler that posts every interval is never taken for silent, even if it misses two.
+    posting_grace_s=1_800,
+    post_by_after_expiry_s=172_800,
+    claim_s=2_592_000,
+    seat_period_s=86_400,
+    unbonding_s=604_800,
+    dissection_clock_s=43_200,
+    matching_tick_s=5.0,
+)
+"""A public test network. Block time, confirmations and beacon delay are Sepolia's; docs/testnet.md says how to change
+the delay for another chain."""
+
+PROFILES = {profile.name: profile for profile in (LOCAL, TESTNET, PUBLIC)}
 
 
 def profile_named(name: str) -> Profile:

@@ -114,7 +114,9 @@ class Service:
         return self._process is not None and self._process.poll() is None
 
     def spawn(self) -> None:
-        """Starts a new incarnation."""
+        """Starts a new incarnation. Raises OSError where the machine cannot now; the next attempt is due later."""
+        self.starts += 1
+        self._next_start = time.monotonic() + min(MAX_BACKOFF_S, 0.1 * 2 ** min(self.starts, 8))
         account = self.spec.account
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -129,8 +131,6 @@ class Service:
                 group=account.gid if account else None,
                 extra_groups=[] if account else None,
             )
-        self.starts += 1
-        self._next_start = time.monotonic() + min(MAX_BACKOFF_S, 0.1 * 2 ** min(self.starts, 8))
 
     @property
     def due(self) -> bool:
@@ -299,12 +299,18 @@ class Supervisor:
                         return
 
     def _revive(self, service: Service) -> bool:
-        """Starts a service again; False when there is no guard any more, which `check` reports."""
+        """Starts a service again; False when there is no guard any more, which `check` reports.
+
+        INVARIANT: what the machine refuses for a moment (a busy file, no memory) ends no watch: it is tried again.
+        """
         service.end_group()
         try:
             self._spawn(service)
         except SupervisorError:
             return False
+        except OSError as error:
+            with service.log.open("a") as log:
+                log.write(f"supervisor: cannot start {service.name} now: {error}\n")
         return True
 
     def _stop_all(self, services: Sequence[Service]) -> None:

@@ -11,8 +11,10 @@ from sqlalchemy import create_engine
 from chain import abi, client, tables
 from chain.client import ChainClient
 from chain.deployment import Deployment
+from chain.fees import USUAL_FEES
 from chain.outbox import Outbox
 from deploy.toolchain import solc_directory
+from tests.chain.proxy import Proxy
 
 Account.enable_unaudited_hdwallet_features()
 MNEMONIC = "test test test test test test test test test test test junk"
@@ -86,6 +88,13 @@ def chain(anvil, compiled, probe_abi):
 
 
 @pytest.fixture
+def proxy(anvil):
+    """A node in front of anvil whose answers the test bends."""
+    with Proxy(anvil.rpc_url) as running:
+        yield running
+
+
+@pytest.fixture
 def engine(postgres_url):
     made = create_engine(postgres_url)
     tables.create(made)
@@ -113,8 +122,8 @@ def clock():
 
 @pytest.fixture
 def make_outbox(engine, chain, clock):
-    def make(index=0, confirmations=2, on=engine):
-        return Outbox(on, chain, account(index), confirmations, clock)
+    def make(index=0, confirmations=2, on=engine, client=chain, policy=USUAL_FEES):
+        return Outbox(on, client, account(index), confirmations, clock, policy)
 
     return make
 

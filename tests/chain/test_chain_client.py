@@ -5,7 +5,16 @@ import pytest
 from chain import abi, codec
 from chain.client import ChainClient
 from chain.deployment import VARIABLE, Deployment
-from chain.errors import AbiUnknown, ContractReverted, DeploymentInvalid, ReorgDuringRead, RpcFailed
+from chain.errors import (
+    AbiUnknown,
+    ContractReverted,
+    DeploymentInvalid,
+    NonceTooLow,
+    ReorgDuringRead,
+    RpcFailed,
+    WrongChain,
+)
+from tests.chain.proxy import Refuse
 
 KEY = b"\1" * 32
 SENDER = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
@@ -125,3 +134,76 @@ def test_logs_chain_changes_meanwhile_raise_reorg(chain, anvil, send, monkeypatc
     monkeypatch.setattr(chain, "_logs", interrupted)
     with pytest.raises(ReorgDuringRead):
         chain.logs(chain.deployment.deploy_block, chain.head().number)
+
+
+# --- several nodes
+
+NOWHERE = "http://127.0.0.1:1"
+
+
+def test_nodes_all_away_raises_what_the_last_one_said(chain):
+    with pytest.raises(RpcFailed):
+        ChainClient([NOWHERE, NOWHERE], chain.deployment).head()
+
+
+def test_nodes_first_away_the_next_answers_and_is_kept(chain, proxy):
+    client = ChainClient(f"{NOWHERE}, {proxy.url}", chain.deployment)
+    assert client.head() == chain.head()
+    assert client._nodes._present == 1
+    proxy.asked.clear()
+    client.head()
+    assert proxy.asked == ["eth_getBlockByNumber"], "the chain id is asked once"
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_nodes_that_answer_by_an_http_error_are_passed_over(chain, anvil, proxy, status):
+    proxy.status = status
+    client = ChainClient([proxy.url, anvil.rpc_url], chain.deployment)
+    assert client.head() == chain.head()
+    with pytest.raises(RpcFailed, match=str(status)):
+        ChainClient(proxy.url, chain.deployment).head()
+
+
+def test_nodes_of_another_chain_are_never_asked(chain, anvil, proxy):
+    proxy.bend("eth_chainId", lambda *_: "0x1")
+    client = ChainClient([proxy.url, anvil.rpc_url], chain.deployment)
+    assert client.head() == chain.head()
+    assert set(proxy.asked) == {"eth_chainId"}
+    with pytest.raises(WrongChain, match="chain 1, not 31337"):
+        ChainClient(proxy.url, chain.deployment).head()
+    assert ChainClient(proxy.url, chain.deployment).chain_id() == 1
+
+
+def test_nodes_revert_and_refused_transaction_are_answers(chain, anvil, proxy, send):
+    """They are not asked of another node: it would say the same, or worse, something else."""
+    client = ChainClient([proxy.url, anvil.rpc_url], chain.deployment)
+    send("setOpen", False)
+    with pytest.raises(ContractReverted):
+        client.call("Probe", "move", KEY, [])
+
+    def low(*_):
+        raise Refuse("nonce too low")
+
+    proxy.bend("eth_sendRawTransaction", low)
+    with pytest.raises(NonceTooLow):
+        client.send_raw(b"\2")
+    assert client._nodes._present == 0
+
+
+def test_nodes_one_is_behind_logs_come_from_the_other(chain, anvil, proxy, send):
+    behind = anvil.block_number
+    send("move", KEY, [])
+    client = ChainClient([proxy.url, anvil.rpc_url], chain.deployment)
+    proxy.head = behind
+    client._nodes._present = 1
+    head = client.head().number
+    client._nodes._present = 0
+    proxy.bend("eth_getBlockByNumber", lambda _, forward: forward() if proxy.asked.count("eth_getLogs") < 1 else None)
+    assert [event.name for event in client.logs(chain.deployment.deploy_block, head)] == ["Moved"]
+    assert client._nodes._present == 1
+
+
+def test_nodes_message_does_not_hold_the_url(chain):
+    with pytest.raises(RpcFailed) as caught:
+        ChainClient("http://127.0.0.1:1/v2/secret", chain.deployment).head()
+    assert "secret" not in str(caught.value)

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import select, update
 
 from chain.errors import AbiUnknown, OutboxInvalid, RpcFailed
+from chain.sends import sends_of
 from chain.tables import outbox as table
 
 
@@ -15,11 +16,18 @@ def counter(chain):
     return chain.call("Probe", "count")
 
 
+def sends(outbox, ident):
+    """What was signed for a move, the newest first."""
+    (row,) = outbox._rows(select(table).where(table.c.ident == ident))
+    return sends_of(outbox._engine, row.id, row.tx_hash)
+
+
 def settle(outbox, anvil):
     """Pump and mine until nothing is left to do."""
     for _ in range(8):
         outbox.pump()
         anvil.mine(2)
+        outbox._clock.move(6)
     assert outbox.unsettled() == 0, [
         (r.state, r.nonce, r.error, r.next_attempt_at, r.attempts) for r in outbox._rows(select(table))
     ]
@@ -74,7 +82,7 @@ def test_pump_revert_on_chain_fails_with_its_name(chain, slow, make_outbox, move
     slow.rpc("anvil_dropAllTransactions")
     move(first, "a", b"same")
     settle(first, slow)
-    second._broadcast(second._rows(second._mine("sent"))[0])
+    chain.send_raw(sends(second, "b")[0].raw)
     slow.mine(1)
     assert second.pump().failed == 1
     row = second.find("move", "b")
@@ -177,6 +185,7 @@ def test_pump_dropped_from_the_pool_is_broadcast_again(slow, make_outbox, move, 
 @pytest.mark.parametrize("depth", [2, 5])
 def test_pump_reorg_sends_confirmed_again_once(chain, slow, make_outbox, move, depth):
     outbox = make_outbox()
+    slow.mine(8)  # the contract's own block stays well below what is replaced
     for ident in "abc":
         move(outbox, ident)
         outbox.pump()
@@ -193,7 +202,7 @@ def test_pump_reorg_sends_confirmed_again_once(chain, slow, make_outbox, move, d
     assert counter(chain) == 3
 
 
-def test_pump_chain_falls_back_and_everything_is_sent_again(chain, slow, make_outbox, move):
+def test_pump_chain_falls_back_and_everything_is_sent_again(chain, slow, make_outbox, move, clock):
     outbox = make_outbox()
     snapshot = slow.rpc("evm_snapshot")
     for ident in "abcd":
@@ -202,6 +211,8 @@ def test_pump_chain_falls_back_and_everything_is_sent_again(chain, slow, make_ou
     slow.rpc("evm_revert", snapshot)
     slow.rpc("evm_setAutomine", False)
     assert counter(chain) == 0
+    assert outbox.pump().lost == 0, "the node may only be behind"
+    clock.move(5)
     assert outbox.pump().lost == 4
     settle(outbox, slow)
     assert counter(chain) == 4

@@ -9,7 +9,7 @@ from chain.accounting import GasLine
 from deploy.local.__main__ import parse
 from deploy.local.mainjob.cast import make_cast
 from deploy.local.mainjob.play import write_summary
-from deploy.local.mainjob.summary import BuyerLine, DeviceLine, Findings, LiarLine, Summary, failures
+from deploy.local.mainjob.summary import BuyerLine, DeviceLine, Findings, LiarLine, ReorgLine, Summary, failures
 
 WEI = 10**15
 
@@ -51,9 +51,19 @@ def test_failures_good_runs_have_none():
     assert failures(HONEST, Findings(), liar=False) == []
 
 
+TESTNET = replace(GOOD, profile="testnet", reorg=ReorgLine(5, 100, 3, 3))
+
+
+def test_failures_testnet_run_must_have_its_reorganisation():
+    assert failures(TESTNET, Findings(), liar=True) == []
+    assert failures(replace(TESTNET, reorg=None), Findings(), liar=True) == ["not measured: reorg"]
+
+
 @pytest.mark.parametrize(
     ("summary", "reason"),
     [
+        (replace(TESTNET, reorg=ReorgLine(5, 100, 3, 2)), "lost 1 transactions for good"),
+        (replace(TESTNET, reorg=ReorgLine(5, 100, 0, 0)), "took no transaction away"),
         (replace(GOOD, conserved=False), "does not hold what it owes"),
         (replace(GOOD, conserved=None), "not measured: conserved"),
         (replace(GOOD, gas=None), "not measured: gas"),
@@ -113,7 +123,7 @@ def test_summary_has_the_fields_of_the_issue():
     value = GOOD.to_json()
     assert list(value) == [
         *("profile", "chain_id", "tasks", "accuracy", "held_out", "device", "liar", "drawn", "overhead", "gas"),
-        *("gas_per_task", "buyer", "conserved", "seconds"),
+        *("gas_per_task", "buyer", "conserved", "reorg", "seconds"),
     ]
     assert list(value["device"][0]) == [
         *("address", "honest", "stake_wei", "tasks", "wu", "gross_wei", "paid_wei", "deducted_wei", "bonded_wei"),

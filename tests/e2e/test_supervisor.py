@@ -198,6 +198,24 @@ def test_kill_with_restart_starts_a_new_incarnation(own_supervisor):
     own_supervisor.check()
 
 
+def test_kill_with_a_start_that_the_machine_refuses_is_tried_again(own_supervisor, monkeypatch):
+    service = own_supervisor.start(ServiceSpec("a", SLEEP, restart=True))
+    start, refused = subprocess.Popen, []
+
+    def refuse_twice(*arguments, **options):
+        if len(refused) < 2:
+            refused.append(OSError(26, "Text file busy"))
+            raise refused[-1]
+        return start(*arguments, **options)
+
+    monkeypatch.setattr("deploy.local.supervisor.subprocess.Popen", refuse_twice)
+    first = service.pid
+    own_supervisor.kill("a")
+    assert eventually(lambda: service.running and service.pid != first)
+    assert len(refused) == 2
+    assert service.log_tail().count("Text file busy") == 2
+
+
 def test_end_keeps_a_restarting_service_stopped(own_supervisor):
     service = own_supervisor.start(ServiceSpec("a", SLEEP, restart=True))
     own_supervisor.end("a")

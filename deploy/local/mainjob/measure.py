@@ -9,7 +9,7 @@ from chain.client import ChainClient
 from chain.codec import Event
 from deploy.local.mainjob.cast import Cast
 from deploy.local.mainjob.summary import BuyerLine, DeviceLine, Findings, LiarLine
-from multitude.verification import SettledTask, settled_tasks
+from multitude.buyer.verification import SettledTask, settled_tasks
 from protocol.epoch_data import EpochData, LeafData
 from protocol.merkle import receipt_leaf
 from protocol.messages import Bid

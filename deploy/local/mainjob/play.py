@@ -15,6 +15,7 @@ from chain.client import ChainClient
 from chain.errors import ChainError
 from deploy.local.mainjob import measure
 from deploy.local.mainjob.cast import Cast, make_cast
+from deploy.local.mainjob.reorg import Reorganisation
 from deploy.local.mainjob.report import print_report
 from deploy.local.mainjob.services import Services, migrated_database
 from deploy.local.mainjob.stage import deploy_contracts, set_stage
@@ -31,9 +32,7 @@ from deploy.local.mainjob.work import (
 from deploy.local.network import LocalNetwork, NetworkFile
 from deploy.local.profiles import Profile
 from deploy.local.supervisor import SupervisorError
-from multitude.client import Client, Job
-from multitude.errors import MultitudeError
-from multitude.pricing import Terms
+from multitude import Client, Job, MultitudeError, Terms
 from programs.catalogue import CATALOGUE
 
 READY_TIMEOUT_S = 90
@@ -97,6 +96,8 @@ class Play:
             self.api_url = self.services.start_market(database_url.result())
             truth.result()
         self.buyer = Client(self.api_url, self.cast.buyer.key, self.network.rpc_url)
+        depth, block_time_s = self.network.profile.reorg_depth, self.network.profile.block_time_s
+        self.reorganisation = Reorganisation(self.network.chain, self.client, depth, block_time_s)
         self.network.start_blocks()
         self.network.publish(self._network_file())
         self._say(f"the market is ready: {self.api_url}/docs")
@@ -158,10 +159,14 @@ class Play:
     def _is_closed(self, job: Job) -> bool:
         record = self.client.call("JobEscrow", "jobOf", job.bid.job_id)
         self._progress(job)
+        if self.reorganisation.look():
+            self._say(
+                f"the chain lost its last {self.network.profile.reorg_depth} blocks, an epoch's posting with them"
+            )
         return bool(record["phase"] == CLOSED_PHASE and record["debited"] == 0)
 
     def _progress(self, job: Job) -> None:
-        tasks = job.status()["tasks"]
+        tasks = job.status().tasks
         said = ", ".join(f"{count} {state}" for state, count in sorted(tasks.items()) if count)
         if said != self._said:
             self._said = said
@@ -200,6 +205,7 @@ class Play:
             gas_per_task=sum(line.gas for line in gas.values()) / tasks if gas else None,
             buyer=measure.buyer_line(record),
             conserved=conserved(self.client),
+            reorg=self.reorganisation.line(),
         )
         return summary, measure.find(record, self.cast, settled, self.work.expected)
 

@@ -16,6 +16,7 @@ def print_report(console: Console, summary: Summary, reasons: list[str]) -> None
     _verification(console, summary)
     _gas(console, summary)
     _buyer(console, summary)
+    _reorg(console, summary)
     for reason in reasons:
         console.print(f"[bold red]failed:[/] {reason}", highlight=False)
     seconds = "?" if summary.seconds is None else f"{summary.seconds:.0f}"
@@ -89,3 +90,13 @@ def _buyer(console: Console, summary: Summary) -> None:
     if summary.conserved is not None:
         said = "holds exactly what it owes" if summary.conserved else "[red]does not hold what it owes"
         console.print(f"Every contract {said}, to the wei.", highlight=False)
+
+
+def _reorg(console: Console, summary: Summary) -> None:
+    reorg = summary.reorg
+    if reorg is not None:
+        console.print(
+            f"In the middle the chain replaced {reorg.depth} blocks, from block {reorg.block} on; "
+            f"{reorg.mined_again} of the {reorg.transactions} transactions that went with them were mined again.",
+            highlight=False,
+        )

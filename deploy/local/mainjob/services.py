@@ -1,6 +1,7 @@
 """The processes of the main job: market, verifiers, devices."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chain.deployment import VARIABLE
@@ -28,14 +29,15 @@ def migrated_database(network: LocalNetwork) -> str:
 
 @dataclass(frozen=True)
 class Services:
-    """Starts what runs on a network; `deployment` is the file that all read."""
+    """Starts what runs on a network; `deployment` is the file that all read, `market` more of its settings."""
 
     network: LocalNetwork
     cast: Cast
     deployment: Path
+    market: Mapping[str, str] = field(default_factory=dict)
 
     def start_market(self, database_url: str) -> str:
-        """Start API and Celery on a migrated database, wait until the API is ready; its address."""
+        """Start API, Celery and its beat on a migrated database, wait until the API is ready; its address."""
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         environment = self._common("MARKET", database_url, 0) | {
@@ -45,13 +47,15 @@ class Services:
             "MARKET_MAX_SHARE_PPM": str(MAX_SHARE_PPM),
             "MARKET_RATE_FACTOR": str(RATE_FACTOR),
             "MARKET_CONFIRMATIONS": str(self.network.profile.confirmations_blocks),
+            **self.market,
         }
-        api = ["-m", "uvicorn", "market.app:create_app", "--factory", "--host", "127.0.0.1", "--port", str(port)]
-        ready = f"{url}/readyz"
-        self.network.start_python("market-api", [*api, "--no-access-log"], environment, restart=True, ready_url=ready)
-        schedule = str(self.network.run_directory / "celerybeat")
-        celery = [*_celery("market.celery:app", "market", 2), "-B", "--schedule", schedule]
+        api, ready = ["-m", "market", "serve", "--port", str(port)], f"{url}/readyz"
+        self.network.start_python("market-api", api, environment, restart=True, ready_url=ready)
+        celery = _celery("market.celery:app", "market", 2)
         self.network.start_python("market-celery", celery, environment, restart=True)
+        # A process of its own: a worker does not notice when the beat inside it dies, and nothing ticks any more.
+        beat = ["-m", "celery", "-A", "market.celery:app", "beat", "--schedule", str(self._state("market-beat") / "at")]
+        self.network.start_python("market-beat", [*beat, "--pidfile", ""], environment, restart=True)
         return url
 
     def start_verifier(self, number: int, blobs_url: str) -> None:

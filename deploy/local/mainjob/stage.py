@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 def deploy_contracts(network: LocalNetwork, cast: Cast, price_wei: int) -> tuple[Path, Deployment]:
-    """Deploy by the Brownie script; the file that every service reads, with the market's own clocks added."""
+    """Deploy by the Brownie script; the file that every service reads."""
     path = network.run_directory / "deployment.json"
     forget_deployments(network.chain.chain_id)
     network.run_brownie(
@@ -36,12 +36,6 @@ def deploy_contracts(network: LocalNetwork, cast: Cast, price_wei: int) -> tuple
             "MULTITUDE_PARAMETERS": json.dumps({"expected_price_wei": str(price_wei)}),
         },
     )
-    value = json.loads(path.read_text())
-    whole = {name: int(seconds) for name, seconds in network.profile.clocks().items() if seconds == int(seconds)}
-    value["clocks"] = whole | value["clocks"]
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(value, indent=2) + "\n")
-    partial.replace(path)
     return path, Deployment.load(path)
 
 

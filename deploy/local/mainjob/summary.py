@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from chain.accounting import GasLine
+from deploy.local.profiles import profile_named
 
 LEAST_WRONG_TASKS = 150
 MOST_MISS_PROBABILITY = 1e-6
@@ -46,6 +47,17 @@ class BuyerLine:
 
 
 @dataclass(frozen=True)
+class ReorgLine:
+    """The reorganisation in the middle: blocks that were replaced, the first of them, the transactions to our contracts
+    that went with them, and how many of those were mined again."""
+
+    depth: int
+    block: int
+    transactions: int
+    mined_again: int
+
+
+@dataclass(frozen=True)
 class Summary:
     """All of summary.json; None where something was not measured."""
 
@@ -62,6 +74,7 @@ class Summary:
     gas_per_task: float | None = None
     buyer: BuyerLine | None = None
     conserved: bool | None = None
+    reorg: ReorgLine | None = None
     seconds: float | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -86,7 +99,8 @@ class Findings:
 def failures(summary: Summary, findings: Findings, liar: bool) -> list[str]:
     """Why the run is no success, a sentence each; `liar` says whether there was to be one."""
     found = list(findings.trouble)
-    missing = [name for name, value in summary.to_json().items() if value is None and (liar or name != "liar")]
+    spared = {name for name, due in (("liar", liar), ("reorg", profile_named(summary.profile).reorg_depth)) if not due}
+    missing = [name for name, value in summary.to_json().items() if value is None and name not in spared]
     if missing:
         found.append(f"not measured: {', '.join(missing)}")
     wrong = findings.wrong_outputs
@@ -97,7 +111,7 @@ def failures(summary: Summary, findings: Findings, liar: bool) -> list[str]:
     if summary.conserved is False:
         found.append("a contract does not hold what it owes")
     found += [f"an honest party lost: {loss}" for loss in findings.honest_losses]
-    found += _money_failures(summary)
+    found += _money_failures(summary) + _reorg_failures(summary)
     return found + (_liar_failures(summary, findings) if liar else _no_liar_failures(summary, findings))
 
 
@@ -114,6 +128,16 @@ def _money_failures(summary: Summary) -> list[str]:
         if line.honest and line.slashed_wei:
             found.append(f"{line.address} is honest and was slashed")
     return found
+
+
+def _reorg_failures(summary: Summary) -> list[str]:
+    reorg = summary.reorg
+    if reorg is None:
+        return []
+    if not reorg.transactions:
+        return ["the reorganisation took no transaction away"]
+    lost = reorg.transactions - reorg.mined_again
+    return [f"the reorganisation lost {lost} transactions for good"] if lost else []
 
 
 def _liar_failures(summary: Summary, findings: Findings) -> list[str]:
