@@ -1,17 +1,22 @@
-"""What endpoints depend on: the context, the calling device, and limits."""
+"""What endpoints depend on: the context, the calling device or person, and limits."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from market.context import Context
+from market.limits import caller_of
+from market.people.models import PersonSession
+from market.people.service import person_of_token
 from market.problems import Problem
 from market.sessions.service import device_of_token
 from market.wake import Waiters
 
 bearer = HTTPBearer(auto_error=False, scheme_name="deviceSession", description="token of POST /v1/sessions")
+
+personal = HTTPBearer(auto_error=False, scheme_name="personSession", description="token of POST /v1/sign-in")
 
 
 def context_of(request: Request) -> Context:
@@ -28,19 +33,39 @@ def waiters_of(request: Request) -> Waiters:
     return found
 
 
-def maybe_device(
+def has_session(
+    context: Annotated[Context, Depends(context_of)],
+    of_device: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    of_person: Annotated[HTTPAuthorizationCredentials | None, Depends(personal)],
+) -> bool:
+    """True with a session of a device or of a person; Problem 401 for a token that is neither's, or over."""
+    if of_device is None or of_person is None:
+        return False
+    try:
+        device_of_token(context, of_device.credentials)
+    except Problem:
+        person_of_token(context, of_person.credentials)
+    return True
+
+
+def device(
     context: Annotated[Context, Depends(context_of)],
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
-) -> str | None:
-    """The device of the session, None without one; Problem 401 for a token that is unknown or over."""
-    return None if credentials is None else device_of_token(context, credentials.credentials)
-
-
-def device(found: Annotated[str | None, Depends(maybe_device)]) -> str:
-    """The device of the session; Problem 401 without one."""
-    if found is None:
+) -> str:
+    """The device of the session; Problem 401 without one, or with one that is over."""
+    if credentials is None:
         raise Problem(401, "unauthorized", "a device session is needed", {"WWW-Authenticate": "Bearer"})
-    return found
+    return device_of_token(context, credentials.credentials)
+
+
+def person(
+    context: Annotated[Context, Depends(context_of)],
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(personal)],
+) -> PersonSession:
+    """The person's session; Problem 401 without one."""
+    if credentials is None:
+        raise Problem(401, "unauthorized", "sign in first", {"WWW-Authenticate": "Bearer"})
+    return person_of_token(context, credentials.credentials)
 
 
 def limited(kind: str) -> Callable[[Request], None]:
@@ -52,7 +77,18 @@ def limited(kind: str) -> Callable[[Request], None]:
     return check
 
 
+def occupied(kind: str) -> Callable[[Request], AsyncIterator[None]]:
+    """A dependency (scope "function") that holds one of the kind's places while the endpoint works."""
+
+    async def hold(request: Request) -> AsyncIterator[None]:
+        with context_of(request).places.place(kind, caller_of(request.scope)):
+            yield
+
+    return hold
+
+
 ContextDep = Annotated[Context, Depends(context_of)]
 WaitersDep = Annotated[Waiters, Depends(waiters_of)]
 DeviceDep = Annotated[str, Depends(device)]
-MaybeDeviceDep = Annotated[str | None, Depends(maybe_device)]
+PersonDep = Annotated[PersonSession, Depends(person)]
+HasSessionDep = Annotated[bool, Depends(has_session)]

@@ -1,4 +1,4 @@
-"""The market's own ticks, on Celery: `celery -A market.celery:app worker -B`. Devices never reach it.
+"""The market's own ticks, on Celery: workers and one beat of `celery -A market.celery:app`. Devices never reach them.
 
 Every task is idempotent, takes no more than ids, and runs under a PostgreSQL advisory lock: the queue only wakes.
 """
@@ -6,20 +6,27 @@ Every task is idempotent, takes no more than ids, and runs under a PostgreSQL ad
 from functools import lru_cache
 
 from celery import Celery
+from kombu.transport.redis import QoS
 
 from market import settings
+from market.cleaning import clean
 from market.context import Context, build
 from market.db import Lock
 from market.leases.service import expire_leases
 from market.logs import configure_logs
 from market.matching.tick import tick as match_tick
-from market.sessions.service import forget_old_sessions
 from market.settlement import build as epochs
 from market.settlement import settle
 from market.ticks import chain_tick, run
+from market.webhooks.deliver import tick as deliver
 
 STALE_SECONDS = 5
 """A tick that waited longer than this is not worth running: the next one is there already."""
+VISIBILITY_SECONDS = 30
+"""How long a killed worker's messages wait for another. A slower tick is handed out again and finds its lock held."""
+
+QoS.restore_at_shutdown = False
+"""When the broker goes, kombu would hand back what is under way over the lost connection, and the worker dies of it."""
 
 
 def make_app() -> Celery:
@@ -27,13 +34,13 @@ def make_app() -> Celery:
     configured = settings.load()
     celery = Celery("market", broker=configured.redis_url)
     celery.conf.update(
-        task_acks_late=True,
+        task_acks_late=False,  # a lost tick has a successor, and a late ack over a lost connection kills the worker
         task_ignore_result=True,
         task_default_queue="market",
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
-        broker_transport_options={"visibility_timeout": 3600},
+        broker_transport_options={"visibility_timeout": VISIBILITY_SECONDS},
         beat_schedule={
             name: {"task": f"market.{name}", "schedule": seconds, "options": {"expires": STALE_SECONDS}}
             for name, seconds in (
@@ -42,6 +49,7 @@ def make_app() -> Celery:
                 ("expire", 1.0),
                 ("epochs", 1.0),
                 ("settle", 1.0),
+                ("webhooks", 1.0),
                 ("tidy", 60.0),
             )
         },
@@ -91,5 +99,11 @@ def settle_epochs() -> None:
 
 @app.task(name="market.tidy")
 def tidy() -> None:
-    """Forgets sessions that are over."""
-    run(Lock.EXPIRY, forget_old_sessions, context())
+    """Removes what has had its time."""
+    run(Lock.TIDY, clean, context())
+
+
+@app.task(name="market.webhooks")
+def send_webhooks() -> None:
+    """Tells buyers what happened to their jobs."""
+    run(Lock.WEBHOOKS, deliver, context())

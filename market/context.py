@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from market.blobs.store import BlobStore
 from market.db import engine_of, sessions_of
-from market.limits import RateLimits
+from market.limits import Places, RateLimits
 from market.matching.policy import LeasePolicy
 from market.settings import Settings, SettlerKey
 from market.settlement.gateway import ChainGateway
@@ -27,6 +27,9 @@ CLOCKS = {
     "posting_grace": 30,
     "post_by_after_expiry": 120,
     "claim": 300,
+    "commit": 15,
+    "reveal": 8,
+    "window": 10,
 }
 """Clocks in seconds that the market itself keeps, where the deployment names none."""
 
@@ -43,6 +46,7 @@ class Context:
     settler: SettlerKey
     waker: Waker
     limits: RateLimits
+    places: Places = field(default_factory=Places)
     now: Callable[[], float] = field(default=time.time)
 
     @cached_property
@@ -96,4 +100,5 @@ def build(settings: Settings, chain: Callable[[Settings, Engine, SettlerKey], Ch
         settler=settler,
         waker=Waker(redis.Redis.from_url(settings.redis_url)),
         limits=RateLimits(settings.redis_url, settings.rate_factor),
+        places=Places(settings.rate_factor),
     )

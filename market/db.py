@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import BigInteger, Engine, MetaData, Numeric, String, create_engine, text
+from sqlalchemy import BigInteger, CursorResult, Delete, Engine, MetaData, Numeric, String, create_engine, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
 from sqlalchemy.types import TypeDecorator
@@ -62,6 +62,8 @@ class Lock(IntEnum):
     CHAIN = 7_304
     SETTLEMENT = 7_305
     OUTBOX = 7_306
+    WEBHOOKS = 7_307
+    TIDY = 7_308
 
 
 def engine_of(url: str) -> Engine:
@@ -72,6 +74,13 @@ def engine_of(url: str) -> Engine:
 def sessions_of(engine: Engine) -> sessionmaker[Session]:
     """Sessions whose objects stay readable after the commit."""
     return sessionmaker(engine, expire_on_commit=False)
+
+
+def remove(session: Session, statement: Delete) -> int:
+    """Carries out a delete; how many rows it took."""
+    result = session.execute(statement)
+    assert isinstance(result, CursorResult)
+    return int(result.rowcount)
 
 
 @contextmanager

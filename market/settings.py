@@ -10,10 +10,12 @@ from urllib.parse import urlsplit
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from chain.fees import USUAL_FEES
 from protocol.encoding import from_hex
 from protocol.signing import address_of
 
 MEBIBYTE = 1 << 20
+MONTH_SECONDS = 30 * 86_400
 
 
 class SettingsRefused(ValueError):
@@ -30,7 +32,7 @@ class Settings(BaseSettings):
     )
     database_url: str = Field(description="PostgreSQL, as postgresql:// or postgresql+psycopg://")
     redis_url: str = Field(description="Valkey or Redis: wakes pollers, holds rate limits, is Celery's broker")
-    rpc_url: str = Field("", description="JSON-RPC of the chain")
+    rpc_url: str = Field("", description="JSON-RPC of the chain; several URLs with commas between them")
     deployment: Path | None = Field(
         None, validation_alias="MULTITUDE_DEPLOYMENT", description="file of the deployed contracts"
     )
@@ -40,9 +42,19 @@ class Settings(BaseSettings):
 
     blob_max_bytes: PositiveInt = Field(64 * MEBIBYTE, description="largest blob")
     open_blob_max_bytes: PositiveInt = Field(MEBIBYTE, description="largest blob without a session")
+    upload_keep_seconds: PositiveInt = Field(86_400, description="how long an upload stays that nothing refers to")
+    uploads_caller_max_bytes: PositiveInt = Field(
+        2048 * MEBIBYTE, description="most bytes of such uploads from one address"
+    )
+    uploads_max_bytes: PositiveInt = Field(32_768 * MEBIBYTE, description="most bytes of such uploads in all")
+    disk_free_min_bytes: PositiveInt = Field(1024 * MEBIBYTE, description="uploads stop before the disk has less")
+    connections_max: PositiveInt = Field(4096, description="most open connections of a process")
+    connections_caller_max: PositiveInt = Field(512, description="most open connections of one address")
     body_max_bytes: PositiveInt = Field(8 * MEBIBYTE, description="largest request body that is no blob")
     max_tasks: PositiveInt = Field(1_000_000, description="most tasks of one job")
     session_seconds: PositiveInt = Field(900, description="life of a device's session")
+    person_session_seconds: PositiveInt = Field(86_400, description="life of a person's sign-in")
+    challenge_seconds: PositiveInt = Field(300, description="time to sign what a sign-in asks for")
     poll_max_seconds: PositiveInt = Field(25, description="longest long poll")
     poll_step_seconds: PositiveFloat = Field(
         1.0, description="a waiting poll looks again after this even when not woken"
@@ -57,12 +69,25 @@ class Settings(BaseSettings):
     )
     matching_tick_seconds: PositiveFloat = Field(0.5, description="how often Celery matches")
     chain_tick_seconds: PositiveFloat = Field(0.5, description="how often Celery reads the chain")
+    webhooks_per_person: PositiveInt = Field(20, description="most webhooks of one person")
+    webhook_loopback: bool = Field(
+        False, description="development only: webhooks may name this machine, over plain http too"
+    )
+    idempotency_seconds: PositiveInt = Field(86_400, description="how long an Idempotency-Key is remembered")
+    events_kept_seconds: PositiveInt = Field(MONTH_SECONDS, description="how long events outlive their job")
+    deliveries_kept_seconds: PositiveInt = Field(MONTH_SECONDS, description="how long ended deliveries are listed")
+    blobs_kept_seconds: PositiveInt = Field(
+        MONTH_SECONDS, description="how long blobs outlive the last job that needs them"
+    )
     confirmations: int = Field(2, ge=0, description="blocks before an event counts")
+    fee_ceiling_wei_per_gas: PositiveInt = Field(USUAL_FEES.ceiling, description="most that a transaction offers")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not self.database_url.startswith(("postgresql://", "postgresql+psycopg://")):
             raise SettingsRefused("MARKET_DATABASE_URL names PostgreSQL and nothing else")
+        if self.webhook_loopback and self.environment == "production":
+            raise SettingsRefused("MARKET_WEBHOOK_LOOPBACK is for development")
         url = urlsplit(self.public_url)
         if url.scheme != "https" and url.hostname not in ("127.0.0.1", "localhost", "::1"):
             raise SettingsRefused("MARKET_PUBLIC_URL is https, plain http only on loopback")

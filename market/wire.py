@@ -16,6 +16,8 @@ Hash = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-f]{64}$")]
 HashPath = Annotated[str, Path(pattern=r"^0x[0-9a-f]{64}$")]
 AddressHex = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-fA-F]{40}$")]
 SignatureHex = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-fA-F]{130}$")]
+LongSignatureHex = Annotated[str, StringConstraints(pattern=r"^0x(?:[0-9a-fA-F]{2}){0,4096}$")]
+"""A signature of a key, or whatever a contract wallet takes for one (EIP-1271): up to 4,096 bytes."""
 Decimal128 = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,38})$")]
 """A uint128 as a decimal string."""
 

@@ -1,8 +1,15 @@
-"""A market over HTTPS, outbound only: what the agent needs of it, and the client that speaks market/openapi.json."""
+"""A market over HTTPS, outbound only: what the agent needs of it, and the client that speaks market/openapi.json.
 
+The market is not trusted: every call has a time for the whole of it, every answer a size, no redirect is followed, no
+encoding but the plain one is taken, and what it says is cleaned before anybody reads it.
+"""
+
+import asyncio
 import ipaddress
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+import math
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -19,8 +26,15 @@ from worker.facts import result_to_row
 from worker.grants import Grant, LeaseKey, Network
 
 ANSWER_BYTES_MAX = 8 << 20
+PROBLEM_BYTES_MAX = 64 << 10
+TEXT_MAX = 500
+TOKEN_MAX = 4096
 TIMEOUT_S = 15.0
+BLOB_TIMEOUT_S = 120.0
+"""For the whole of a blob, up or down."""
 RETRY_AFTER_MAX_S = 60.0
+FIRST_URL_AGAIN_S = 300.0
+"""The first URL is tried again, with the next session, when it failed so long ago."""
 
 
 class MarketApi(Protocol):
@@ -75,7 +89,10 @@ class MarketApi(Protocol):
 
 def check_url(url: str) -> str:
     """The URL without its last slash; SettingsInvalid unless it is https, or plain http to this machine."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise SettingsInvalid("a market's URL that is none") from None
     if parts.scheme == "https" and parts.hostname:
         return url.rstrip("/")
     if parts.scheme == "http" and parts.hostname and _is_loopback(parts.hostname):
@@ -93,16 +110,26 @@ def _is_loopback(host: str) -> bool:
 class HttpMarket:
     """The market behind one of several URLs: when one does not answer, the next is tried with the next call."""
 
-    def __init__(self, urls: Sequence[str], transport: httpx2.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        urls: Sequence[str],
+        transport: httpx2.AsyncBaseTransport | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """SettingsInvalid for no URL, or one that is neither https nor loopback."""
         if not urls:
             raise SettingsInvalid("no market URL")
         self._urls = [check_url(url) for url in urls]
         self._at = 0
+        self._clock = clock
+        self._failed_at = -math.inf
         self._token = ""
         self._blobs = ""
         never_proxied: dict[str, httpx2.AsyncBaseTransport | None] = {} if transport else {"http://": None}
-        self._http = httpx2.AsyncClient(timeout=TIMEOUT_S, mounts=never_proxied, transport=transport)
+        plain = {"Accept-Encoding": "identity"}
+        self._http = httpx2.AsyncClient(
+            timeout=TIMEOUT_S, mounts=never_proxied, transport=transport, headers=plain, follow_redirects=False
+        )
 
     @property
     def url(self) -> str:
@@ -110,11 +137,16 @@ class HttpMarket:
         return self._urls[self._at]
 
     async def network(self) -> Network:
-        """The network that the market is on; its blobs are fetched from where it says."""
+        """The network that the market is on; its blobs are fetched from where it says.
+
+        Asked at every new session: the first URL is given another try then, where it failed long ago.
+        """
+        if self._at and self._clock() - self._failed_at >= FIRST_URL_AGAIN_S:
+            self._at, self._token = 0, ""
         answer = await self._json("GET", "/v1/network")
         try:
             network = Network.from_json(answer)
-            self._blobs = check_url(network.blobs_url)
+            self._blobs = _check_blobs(network.blobs_url, self.url)
         except (ProtocolError, SettingsInvalid) as error:
             raise self._lost(f"{self.url} describes no network: {error.reason}") from error
         return network
@@ -125,9 +157,12 @@ class HttpMarket:
         body = {"session": session.to_json(), "signature": to_hex(signature)}
         answer = await self._json("POST", "/v1/sessions", body)
         try:
-            self._token, expires_at = str(answer["token"]), float(answer["expiresAt"])
-        except (KeyError, TypeError, ValueError) as error:
+            token, expires_at = answer["token"], float(answer["expiresAt"])
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise self._lost(f"{self.url} opens no session: {error!r}") from error
+        if not _is_token(token) or not math.isfinite(expires_at):
+            raise self._lost(f"{self.url} opens no session: its token or its end is none")
+        self._token = token
         return expires_at
 
     async def bind(self, binding: Binding, device_signature: bytes, owner_signature: bytes) -> None:
@@ -173,7 +208,7 @@ class HttpMarket:
 
     async def get_blob(self, name: bytes, limit_bytes: int) -> bytes:
         """The bytes served under that id; LeaseRefused where there are none or too many."""
-        async with self._response("GET", f"{self._blobs}/{to_hex(name)}", TIMEOUT_S) as response:
+        async with self._response("GET", f"{self._blobs}/{to_hex(name)}", BLOB_TIMEOUT_S) as response:
             data = await _body(response, limit_bytes)
             if data is None:
                 raise LeaseRefused(f"blob {to_hex(name)} has more than {limit_bytes} bytes")
@@ -186,8 +221,8 @@ class HttpMarket:
         """Uploads a blob under its id."""
         url = f"{self._blobs}/{to_hex(blob_id(blob))}"
         headers = {"Content-Type": "application/octet-stream", **self._authorization(url)}
-        async with self._response("PUT", url, 4 * TIMEOUT_S, headers=headers, content=blob) as response:
-            self._check(response, await _body(response, ANSWER_BYTES_MAX) or b"")
+        async with self._response("PUT", url, BLOB_TIMEOUT_S, headers=headers, content=blob) as response:
+            self._check(response, await _body(response, PROBLEM_BYTES_MAX) or b"")
 
     async def aclose(self) -> None:
         """Ends all connections."""
@@ -209,14 +244,22 @@ class HttpMarket:
             return None
         try:
             return json.loads(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._lost(f"{url} does not answer with JSON") from error
 
     @asynccontextmanager
     async def _response(self, method: str, url: str, timeout_s: float, **parts: Any) -> AsyncIterator[httpx2.Response]:
+        """The answer with its body to come, all of it within the time."""
         try:
-            async with self._http.stream(method, url, timeout=timeout_s, **parts) as response:
+            async with (
+                asyncio.timeout(timeout_s),
+                self._http.stream(method, url, timeout=timeout_s, **parts) as response,
+            ):
+                if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+                    raise self._lost(f"{url} answers in an encoding that was not asked for")
                 yield response
+        except TimeoutError as error:
+            raise self._lost(f"{url} did not answer within {timeout_s:.0f} s") from error
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
             raise self._lost(f"{url}: {error!r}") from error
 
@@ -240,6 +283,8 @@ class HttpMarket:
     def _lost(self, reason: str, retry_after_s: float = 0.0) -> MarketUnreachable:
         """Turns to the next URL."""
         if len(self._urls) > 1:
+            if self._at == 0:
+                self._failed_at = self._clock()
             self._at = (self._at + 1) % len(self._urls)
             self._token = ""
         return MarketUnreachable(reason, retry_after_s)
@@ -249,14 +294,27 @@ def _path(key: LeaseKey) -> str:
     return f"/v1/leases/{to_hex(key.job_id)}/{key.lease_id}"
 
 
+def _check_blobs(url: str, market: str) -> str:
+    """The blobs' URL; SettingsInvalid as `check_url`, and for one on this machine where the market is not."""
+    checked = check_url(url)
+    if _is_loopback(urlsplit(checked).hostname or "") and not _is_loopback(urlsplit(market).hostname or ""):
+        raise SettingsInvalid(f"{market} sends to {checked}, on this machine")
+    return checked
+
+
+def _is_token(token: object) -> bool:
+    return isinstance(token, str) and 0 < len(token) <= TOKEN_MAX and all("!" <= sign <= "~" for sign in token)
+
+
 async def _body(response: httpx2.Response, limit_bytes: int) -> bytes | None:
-    """The body; None as soon as it passes the limit."""
+    """The body; None as soon as it passes the limit. Of a refusal, its first PROBLEM_BYTES_MAX bytes."""
+    refused = response.status_code >= 300
     data = bytearray()
     async for part in response.aiter_bytes():
         data += part
-        if len(data) > limit_bytes and response.status_code < 300:
-            return None
-        if len(data) > ANSWER_BYTES_MAX + limit_bytes:
+        if refused and len(data) >= PROBLEM_BYTES_MAX:
+            return bytes(data[:PROBLEM_BYTES_MAX])
+        if not refused and len(data) > limit_bytes:
             return None
     return bytes(data)
 
@@ -265,16 +323,21 @@ def _problem(data: bytes) -> tuple[str, str, int | None]:
     """Code, detail and period of a problem+json body."""
     try:
         value = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, Mapping):
-        return "unknown", data[:200].decode(errors="replace"), None
-    period = value.get("period")
+        return "unknown", _printable(data[:200].decode(errors="replace")), None
+    code, detail, period = value.get("code"), value.get("detail"), value.get("period")
     return (
-        str(value.get("code", "unknown")),
-        str(value.get("detail", ""))[:500],
-        period if type(period) is int else None,
+        _printable(code) if isinstance(code, str) else "unknown",
+        _printable(detail) if isinstance(detail, str) else "",
+        period if type(period) is int and 0 <= period < 2**32 else None,
     )
+
+
+def _printable(text: str) -> str:
+    """A stranger's words for a log or a terminal: short, and without control characters."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text[:TEXT_MAX])
 
 
 def _retry_after(response: httpx2.Response) -> float:

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import BigInteger, DateTime, ForeignKey, Identity, Index, Integer, String, UniqueConstraint
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from market.db import Address, Amount, Base, Big, Bytes32
@@ -76,7 +76,8 @@ class Lease(Base):
 
 
 class Receipt(Base):
-    """The newest receipt of a (job, device, period), with the spans that it stands for."""
+    """The newest receipt of a (job, device, period), with the spans that it stands for; `frontier` is that of the tree
+    of its results (`market/leases/frontier.py`)."""
 
     __tablename__ = "receipts"
     __table_args__ = (
@@ -100,6 +101,7 @@ class Receipt(Base):
     signature: Mapped[str] = mapped_column(String(132))
     digest: Mapped[Bytes32] = mapped_column(index=True)
     debit: Mapped[Amount]
+    frontier: Mapped[list[list[str]] | None] = mapped_column(JSONB(none_as_null=True))
     first_accepted_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     accepted_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 

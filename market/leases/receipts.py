@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session
 
 from market import events
 from market.blobs.store import BlobMissing
+from market.blobs.uses import note_uses
 from market.context import Context
 from market.jobs.models import Job, JobState, Span, SpanState
+from market.leases.frontier import Frontier
 from market.leases.models import Lease, LeaseState, Receipt, ReceiptState, Result
 from market.leases.service import check_live, lease_of, receipt_of, tasks_of
 from market.matching.policy import next_size
@@ -21,7 +23,7 @@ from protocol import messages
 from protocol.blobs import blob_id, to_canonical_json
 from protocol.encoding import from_hex, to_hex
 from protocol.errors import ProtocolError
-from protocol.merkle import ResultTree, TaskResult, words_root
+from protocol.merkle import TaskResult, words_root
 from protocol.messages import Bid
 from protocol.money import amount_of, check_receipt, debit_of
 from protocol.output_blob import decode_outputs
@@ -65,14 +67,15 @@ def accept(context: Context, device: str, job_id: str, lease_id: int, work: Subm
         _check_time(context, job, bid)
         base = receipt_of(session, job, device)
         _check_period(job, base, work.receipt)
-        results = _check_cumulative(session, bid, lease, base, work)
+        frontier = _check_cumulative(session, bid, lease, base, work)
         _check_signature(context, bid, work)
         receipt = _store_receipt(context, session, job, lease, base, work)
+        receipt.frontier = frontier.to_json()
         _store_results(session, lease, receipt, work.results)
         _finish_lease(context, session, lease, receipt, work)
-        events.record(
-            session, job_id, "accepted", device=device, lease=lease_id, spans=list(lease.spans), tasks=len(results)
-        )
+        note_uses(session, job_id, [work.outputs])
+        told = {"device": device, "lease": lease_id, "outputs": work.outputs}
+        events.record_spans(session, job_id, SpanState.ACCEPTED, lease.spans, **told)
     context.waker.wake(job_topic(job_id), LEASES)
 
 
@@ -124,10 +127,8 @@ def _check_period(job: Job, base: Receipt | None, receipt: messages.Receipt) -> 
         )
 
 
-def _check_cumulative(
-    session: Session, bid: Bid, lease: Lease, base: Receipt | None, work: Submission
-) -> Sequence[TaskResult]:
-    """Spans, root, sums, amount and time of the receipt over all accepted results and these; the results together."""
+def _check_cumulative(session: Session, bid: Bid, lease: Lease, base: Receipt | None, work: Submission) -> Frontier:
+    """Spans, root, sums, amount and time of the receipt over all accepted results and these; their tree's frontier."""
     receipt = work.receipt
     if to_hex(receipt.job_id) != lease.job_id or receipt.device != lease.device:
         raise invalid("the receipt is of another job or device")
@@ -136,17 +137,29 @@ def _check_cumulative(
     spans = SpanSet.of([*(base.spans if base else ()), *lease.spans])
     if receipt.spans_hash != spans.hash or receipt.count != spans.count(bid.task_count, bid.span_tasks):
         raise invalid("the spans are not those accepted so far and those of the lease")
-    results = sorted([*_results_of(session, base), *work.results], key=lambda result: result.task_index)
-    tree = ResultTree(results)
-    if receipt.results_root != tree.root:
+    frontier = _frontier(session, lease, base, work.results)
+    if receipt.results_root != frontier.top.hash:
         raise invalid("resultsRoot is not that of the results accepted so far and these")
-    if (receipt.total_wu, receipt.total_squared_wu) != (tree.total_wu, tree.total_squared_wu):
+    if (receipt.total_wu, receipt.total_squared_wu) != frontier.top.sums:
         raise invalid("the sums of WU are not those of the results")
     if receipt.amount != amount_of(receipt.total_wu, lease.price):
         raise invalid("the amount is not totalWU at the lease's price")
     if receipt.post_by != min([lease.post_by, *([base.post_by] if base else [])]):
         raise invalid("postBy is not the earliest of the leases")
-    return results
+    return frontier
+
+
+def _frontier(session: Session, lease: Lease, base: Receipt | None, results: Sequence[TaskResult]) -> Frontier:
+    """The tree over all results: these added at the end where they come last, else all of them again."""
+    if base is None:
+        frontier = Frontier()
+    elif base.frontier is not None and base.spans[-1] < lease.spans[0]:
+        frontier = Frontier.from_json(base.frontier)
+    else:
+        frontier = Frontier()
+        results = sorted([*_results_of(session, base), *results], key=lambda result: result.task_index)
+    frontier.add(result.leaf for result in results)
+    return frontier
 
 
 def _check_signature(context: Context, bid: Bid, work: Submission) -> None:
@@ -157,9 +170,7 @@ def _check_signature(context: Context, bid: Bid, work: Submission) -> None:
         raise invalid(error.reason) from None
 
 
-def _results_of(session: Session, base: Receipt | None) -> list[TaskResult]:
-    if base is None:
-        return []
+def _results_of(session: Session, base: Receipt) -> list[TaskResult]:
     query = select(Result).where(Result.receipt_id == base.id).order_by(Result.task)
     return [result_of(row) for row in session.scalars(query)]
 

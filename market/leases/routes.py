@@ -4,12 +4,14 @@ import asyncio
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from market.access import ContextDep, DeviceDep, WaitersDep
+from market.guard import StrictRoute
 from market.leases import receipts, service
+from market.limits import caller_of
 from market.programs.routes import ProgramBody, body_of
 from market.wake import LEASES
 from market.wire import BidField, Hash, HashPath, LeaseField, ReceiptField, SignatureHex, Wire
@@ -17,7 +19,9 @@ from protocol.encoding import from_hex, uint_from_json
 from protocol.errors import ProtocolError
 from protocol.merkle import TaskResult
 
-router = APIRouter(prefix="/v1/leases", tags=["leases"])
+router = APIRouter(prefix="/v1/leases", tags=["leases"], route_class=StrictRoute)
+
+STEPS_FOR_A_LOOK = 3
 
 LeaseIdPath = Annotated[int, Path(ge=1, le=2**63 - 1)]
 CONFLICTS: dict[int | str, dict[str, Any]] = {
@@ -72,22 +76,44 @@ class WorkAccepted(Wire):
     "/next", operation_id="nextLease", response_model=LeaseGrant, responses={204: {"description": "Nothing yet"}}
 )
 async def next_lease(
+    request: Request,
     device: DeviceDep,
     context: ContextDep,
     waiters: WaitersDep,
     wait: Annotated[float, Query(ge=0, le=60, description="seconds to wait at most; 25 are granted")] = 20,
 ) -> Any:
-    """The live lease of the device, or its next one as soon as there is one (long poll)."""
+    """The live lease of the device, or its next one as soon as there is one (long poll).
+
+    A device may wait twice at once, an address and the market in all a bounded number of times (503 `busy`);
+    whoever does not wait is always answered.
+    """
     end = time.monotonic() + min(wait, context.settings.poll_max_seconds)
-    while True:
+    grant = await run_in_threadpool(service.next_lease, context, device)
+    if grant is None and wait > 0:
+        places = context.places
+        with places.place("wait", caller_of(request.scope)), places.place("wait_device", device):
+            grant = await _wait(request, context, waiters, device, end)
+    return Response(status_code=204) if grant is None else _body(context, grant)
+
+
+async def _wait(
+    request: Request, context: ContextDep, waiters: WaitersDep, device: str, end: float
+) -> service.Grant | None:
+    """A lease as soon as there is one, until the time is over or the device has hung up.
+
+    Asks the database when woken, and else every few steps: many wait, and a step is how soon a hung-up one is seen.
+    """
+    steps = 0
+    while (left := end - time.monotonic()) > 0 and not await request.is_disconnected():
+        woken = await waiters.wait(LEASES, min(left, context.settings.poll_step_seconds))
+        steps += 1
+        if not woken and steps % STEPS_FOR_A_LOOK:
+            continue
         grant = await run_in_threadpool(service.next_lease, context, device)
         if grant is not None:
-            return _body(context, grant)
-        left = end - time.monotonic()
-        if left <= 0:
-            return Response(status_code=204)
-        await waiters.wait(LEASES, min(left, context.settings.poll_step_seconds))
+            return grant
         await asyncio.sleep(0)
+    return None
 
 
 @router.post(

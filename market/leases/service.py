@@ -118,7 +118,7 @@ def _issue(
         .where(Span.job_id == job.job_id, Span.span.in_(spans))
         .values(state=SpanState.LEASED, lease_id=lease.lease_id)
     )
-    events.record(session, job.job_id, "leased", device=device, lease=lease.lease_id, spans=spans)
+    events.record_spans(session, job.job_id, SpanState.LEASED, spans, device=device, lease=lease.lease_id)
     session.flush()
     return lease
 
@@ -207,7 +207,7 @@ def end_lease(session: Session, lease: Lease, state: LeaseState) -> None:
         .where(Span.job_id == lease.job_id, Span.lease_id == lease.lease_id, Span.state == SpanState.LEASED)
         .values(state=SpanState.OPEN)
     )
-    events.record(session, lease.job_id, f"lease_{state}", device=lease.device, lease=lease.lease_id)
+    events.record_spans(session, lease.job_id, SpanState.OPEN, lease.spans, device=lease.device, reason=str(state))
 
 
 def expire_leases(context: Context) -> int:

@@ -7,9 +7,10 @@ from sqlalchemy import text
 
 from chain.errors import ChainError
 from market.access import ContextDep
+from market.guard import StrictRoute
 from market.problems import Problem
 
-router = APIRouter(tags=["network"])
+router = APIRouter(tags=["network"], route_class=StrictRoute)
 
 
 class NetworkBody(BaseModel):

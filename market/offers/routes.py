@@ -4,10 +4,11 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from market.access import ContextDep, DeviceDep
+from market.guard import StrictRoute
 from market.offers import service
 from market.wire import Decimal128, Hash, Wire
 
-router = APIRouter(prefix="/v1/offers", tags=["offers"])
+router = APIRouter(prefix="/v1/offers", tags=["offers"], route_class=StrictRoute)
 
 
 class OfferRequest(Wire):

@@ -5,14 +5,15 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
-from market.access import ContextDep, limited
+from market.access import ContextDep, limited, occupied
+from market.guard import StrictRoute
 from market.programs import service
 from market.programs.models import Program
 from market.wire import Hash, HashPath, Wire
 from protocol.wasm import Limits
 from protocol.wasm.bounds import MAX_FRAME_BYTES, MAX_MEMORY_PAGES, MAX_TASK_WU
 
-router = APIRouter(prefix="/v1/programs", tags=["programs"])
+router = APIRouter(prefix="/v1/programs", tags=["programs"], route_class=StrictRoute)
 
 
 class ProgramLimits(Wire):
@@ -68,7 +69,12 @@ def body_of(row: Program) -> ProgramBody:
     return ProgramBody(limit_wu=str(row.limit_wu), **{name: getattr(row, name) for name in names})
 
 
-@router.post("", status_code=202, operation_id="admitProgram", dependencies=[Depends(limited("program"))])
+@router.post(
+    "",
+    status_code=202,
+    operation_id="admitProgram",
+    dependencies=[Depends(limited("program")), Depends(occupied("work"), scope="function")],
+)
 def post_program(request: ProgramRequest, context: ContextDep) -> ProgramId:
     """Admit an uploaded module and register it on chain. `module_refused` says what is not allowed."""
     limits = Limits(request.limits.wu, request.limits.memory_pages, request.limits.frame_bytes)

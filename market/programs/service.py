@@ -3,6 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
+from market.blobs import uploads
 from market.blobs.store import BlobMissing
 from market.context import Context
 from market.problems import Problem, not_found
@@ -41,6 +42,7 @@ def admit(context: Context, original_hash: str, limits: Limits, name: str | None
         "attested": standing.attested,
     }
     with context.transaction() as session:
+        uploads.keep(session, [original_hash])
         session.execute(insert(Program).values(program_id=program_id, **values).on_conflict_do_nothing())
         if not standing.registered:
             call = Call("register_program", program_id, "ProgramRegistry", "register", (facts,), attempts=3)

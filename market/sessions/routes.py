@@ -6,11 +6,12 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel
 
 from market.access import ContextDep, limited
+from market.guard import StrictRoute
 from market.sessions import service
 from market.wire import BindingField, SessionField, SignatureHex, Wire
 from protocol.encoding import checksum_address, from_hex
 
-router = APIRouter(prefix="/v1", tags=["devices"])
+router = APIRouter(prefix="/v1", tags=["devices"], route_class=StrictRoute)
 
 AddressPath = Annotated[str, Path(pattern=r"^0x[0-9a-fA-F]{40}$")]
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from chain.errors import ChainError
 from market.context import Context
+from market.db import remove
 from market.leases.models import UNFINAL, Receipt
 from market.problems import Problem
 from market.sessions.models import Device, DeviceSession
@@ -86,11 +87,10 @@ def device_of_token(context: Context, token: str) -> str:
     return row.device
 
 
-def forget_old_sessions(context: Context) -> None:
-    """Removes sessions whose nonce cannot be used again anyway."""
-    with context.transaction() as session:
-        limit = context.moment(-2 * ISSUED_WITHIN_SECONDS)
-        session.execute(delete(DeviceSession).where(DeviceSession.expires_at < limit))
+def forget_old(context: Context, session: Session) -> int:
+    """Removes sessions whose nonce cannot be used again anyway; how many."""
+    limit = context.moment(-2 * ISSUED_WITHIN_SECONDS)
+    return remove(session, delete(DeviceSession).where(DeviceSession.expires_at < limit))
 
 
 def unfinal_wei(session: Session, address: str) -> int:

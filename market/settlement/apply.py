@@ -11,7 +11,9 @@ from chain.calls import Head
 from chain.codec import Event
 from market import events
 from market.context import Context
+from market.jobs.ending import close, look_whether_finished, refuse, tell_voided
 from market.jobs.models import Job, JobState, Span, SpanState
+from market.jobs.transactions import forget_transaction, note_transaction
 from market.leases.models import Lease, LeaseState, Receipt, ReceiptState, Result
 from market.leases.service import end_lease, reopen
 from market.programs.models import Program
@@ -19,6 +21,7 @@ from market.sessions.models import Device
 from market.sessions.service import refresh_device
 from market.settlement.build import drop_receipt, take_back
 from market.settlement.models import Epoch, EpochLeaf, EpochState, LeafState, Verdict
+from market.settlement.settle import note_attested
 from market.settlement.trees import head_to_json
 from protocol.encoding import to_hex
 
@@ -35,8 +38,10 @@ def apply(context: Context, session: Session, new: Sequence[Event], removed: Seq
     """Takes back removed events (newest first), applies new ones (in order); the jobs that changed."""
     for event in removed:
         log.warning("event_removed", name=event.name, block=event.block_number)
+        forget_transaction(session, event)
         _run(UNDO, context, session, event)
     for event in new:
+        note_transaction(session, event)
         _run(DO, context, session, event)
     _refresh_devices(context, session, [*new, *removed])
     touched: set[str] = session.info.get("touched", set())
@@ -56,12 +61,6 @@ def _refresh_devices(context: Context, session: Session, seen: Sequence[Event]) 
         refresh_device(context, session, address)
 
 
-def tell(session: Session, job_id: str, kind: str, **data: Any) -> None:
-    """Records a job event and remembers that the job's followers are to be woken."""
-    events.record(session, job_id, kind, **data)
-    session.info.setdefault("touched", set()).add(job_id)
-
-
 # --- jobs
 
 
@@ -73,11 +72,12 @@ def _job_opened(context: Context, session: Session, args: Args) -> None:
     job = _job(session, args)
     if job is None:
         return
-    ours = args["settler"] == context.settler.address
-    job.state = JobState.OPEN if ours else JobState.REFUSED
     job.fee_ppm = args["feePpm"]
-    job.error = None if ours else f"opened by another settler, {args['settler']}"
-    tell(session, job.job_id, str(job.state))
+    if args["settler"] != context.settler.address:
+        refuse(context, session, job, f"opened by another settler, {args['settler']}")
+        return
+    job.state, job.error, job.over_at = JobState.OPEN, None, None
+    events.record(session, job.job_id, "job.opened", feePpm=job.fee_ppm)
 
 
 def _job_unopened(_: Context, session: Session, args: Args) -> None:
@@ -103,26 +103,25 @@ def _job_closing(_: Context, session: Session, args: Args) -> None:
     job = _job(session, args)
     if job is not None:
         job.state = JobState.CLOSING
-        tell(session, job.job_id, "closing", closes_at=args["closesAt"])
+        events.record(session, job.job_id, "job.closing", closesAt=args["closesAt"])
 
 
-def _job_closed(_: Context, session: Session, args: Args) -> None:
+def _job_closed(context: Context, session: Session, args: Args) -> None:
     job = _job(session, args)
     if job is None:
         return
-    job.state, job.refunded = JobState.CLOSED, args["refunded"]
     for lease in session.scalars(select(Lease).where(Lease.job_id == job.job_id, Lease.state == LeaseState.LIVE)):
         end_lease(session, lease, LeaseState.VOID)
     query = select(Receipt).where(Receipt.job_id == job.job_id, Receipt.state == ReceiptState.ACCEPTED)
     for receipt in session.scalars(query):
-        drop_receipt(session, receipt, "receipt_dropped")
-    tell(session, job.job_id, "closed", refunded=str(args["refunded"]))
+        drop_receipt(session, receipt, "dropped")
+    close(context, session, job, args["refunded"])
 
 
 def _job_reopened(_: Context, session: Session, args: Args) -> None:
     job = _job(session, args)
     if job is not None:
-        job.state, job.refunded = JobState.OPEN, None
+        job.state, job.refunded, job.over_at = JobState.OPEN, None, None
 
 
 # --- epochs and leaves
@@ -174,7 +173,9 @@ def _posted(context: Context, session: Session, args: Args) -> None:
     for leaf, receipt in _leaves(session, epoch):
         receipt.state = ReceiptState.COMMITTED
         _set_spans(session, receipt, SpanState.ACCEPTED, SpanState.COMMITTED)
-        tell(session, leaf.job_id, "committed", epoch=epoch.epoch_id, device=leaf.device, spans=receipt.spans)
+        events.record_spans(
+            session, leaf.job_id, SpanState.COMMITTED, receipt.spans, epoch=epoch.epoch_id, device=leaf.device
+        )
 
 
 def _unposted(_: Context, session: Session, args: Args) -> None:
@@ -186,9 +187,15 @@ def _unposted(_: Context, session: Session, args: Args) -> None:
         leaf.seats, leaf.attested, leaf.claim_ident = None, False, None
         receipt.state = ReceiptState.POSTING
         _set_spans(session, receipt, SpanState.COMMITTED, SpanState.ACCEPTED)
+        _tell_again(session, leaf, receipt, SpanState.ACCEPTED)
 
 
-def _claimed(_: Context, session: Session, args: Args) -> None:
+def _tell_again(session: Session, leaf: EpochLeaf, receipt: Receipt, state: SpanState) -> None:
+    """A reorganisation put the leaf's spans back into an earlier state."""
+    events.record_spans(session, leaf.job_id, state, receipt.spans, device=leaf.device, reorganised=True)
+
+
+def _claimed(context: Context, session: Session, args: Args) -> None:
     found = _leaf(session, args, "receiptDigest", EpochLeaf.digest)
     if found is None:
         return
@@ -198,10 +205,9 @@ def _claimed(_: Context, session: Session, args: Args) -> None:
     leaf.fee, leaf.deduction, leaf.surcharge = money["fee"], money["deduction"], money["surcharge"]
     leaf.paid, leaf.bonded = money["paid"], money["bonded"]
     _set_spans(session, receipt, SpanState.COMMITTED, SpanState.FINAL)
-    tell(
-        session, leaf.job_id, "final", epoch=args["epochId"], device=leaf.device, spans=receipt.spans,
-        amount=str(money["amount"]),
-    )  # fmt: skip
+    data = {"epoch": args["epochId"], "device": leaf.device, "amount": str(money["amount"])}
+    events.record_spans(session, leaf.job_id, SpanState.FINAL, receipt.spans, **data)
+    look_whether_finished(context, session, session.get_one(Job, leaf.job_id))
 
 
 def _unclaimed(_: Context, session: Session, args: Args) -> None:
@@ -209,24 +215,30 @@ def _unclaimed(_: Context, session: Session, args: Args) -> None:
     if found is not None:
         found[0].state, found[1].state = LeafState.COMMITTED, ReceiptState.COMMITTED
         _set_spans(session, found[1], SpanState.FINAL, SpanState.COMMITTED)
+        _tell_again(session, *found, SpanState.COMMITTED)
 
 
-def _leaf_voided(_: Context, session: Session, args: Args) -> None:
+def _leaf_voided(context: Context, session: Session, args: Args) -> None:
     found = _leaf(session, args, "receiptDigest", EpochLeaf.digest)
     if found is None:
         return
     leaf, receipt = found
     leaf.state, receipt.state = LeafState.VOIDED, ReceiptState.VOIDED
-    if session.get_one(Job, leaf.job_id).state != JobState.CLOSED:
+    job = session.get_one(Job, leaf.job_id)
+    if job.state == JobState.CLOSED:
+        _set_spans(session, receipt, SpanState.COMMITTED, SpanState.VOIDED)
+    else:
         reopen(session, receipt)
-    tell(session, leaf.job_id, "voided", epoch=args["epochId"], device=leaf.device, spans=receipt.spans)
+    tell_voided(context, session, job, args["epochId"], leaf.device, leaf.digest, receipt.spans)
 
 
 def _leaf_unvoided(_: Context, session: Session, args: Args) -> None:
     found = _leaf(session, args, "receiptDigest", EpochLeaf.digest)
     if found is not None:
         found[0].state, found[1].state = LeafState.COMMITTED, ReceiptState.COMMITTED
-        _set_spans(session, found[1], SpanState.OPEN, SpanState.COMMITTED)
+        for state in (SpanState.OPEN, SpanState.VOIDED):
+            _set_spans(session, found[1], state, SpanState.COMMITTED)
+        _tell_again(session, *found, SpanState.COMMITTED)
 
 
 def _epoch_voided(_: Context, session: Session, args: Args) -> None:
@@ -246,8 +258,9 @@ def _returned(context: Context, session: Session, args: Args) -> None:
         if receipt.post_by > context.now():
             receipt.state = ReceiptState.ACCEPTED
             _set_spans(session, receipt, SpanState.COMMITTED, SpanState.ACCEPTED)
+            events.record_spans(session, leaf.job_id, SpanState.ACCEPTED, receipt.spans, device=leaf.device)
         else:
-            drop_receipt(session, receipt, "receipt_returned")
+            drop_receipt(session, receipt, "returned")
 
 
 def _finished(_: Context, session: Session, args: Args) -> None:
@@ -303,7 +316,11 @@ def _redraw(session: Session, args: Args, *, rounds: int | None, is_open: bool, 
     if found is not None:
         leaf = found[0]
         leaf.redraws = leaf.redraws if rounds is None else rounds
-        leaf.redraw_open, leaf.attested = is_open, attested
+        leaf.redraw_open = is_open
+        if attested:
+            note_attested(session, args["epochId"], leaf)
+        else:
+            leaf.attested = False
 
 
 def _redraw_opened(_: Context, session: Session, args: Args) -> None:
@@ -335,10 +352,10 @@ def _convicted(_: Context, session: Session, args: Args) -> None:
         end_lease(session, lease, LeaseState.VOID)
     receipts = select(Receipt).where(Receipt.device == device.address, Receipt.state == ReceiptState.ACCEPTED)
     for receipt in session.scalars(receipts.with_for_update()):
-        drop_receipt(session, receipt, "receipt_dropped")
+        drop_receipt(session, receipt, "dropped")
     jobs = select(Receipt.job_id).where(Receipt.device == device.address).distinct()
     for job_id in session.scalars(jobs).all():
-        tell(session, job_id, "device_convicted", device=device.address)
+        events.record(session, job_id, "device.convicted", device=device.address)
 
 
 def _registered(_: Context, session: Session, args: Args) -> None:

@@ -1,6 +1,5 @@
 """Building epochs: which receipts, their trees, the data blob, and the posting in the outbox."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 
 import structlog
@@ -9,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from chain.calls import Entry
 from market import events
+from market.blobs.uses import note_uses
 from market.context import Context
 from market.jobs.models import Job, JobState, Span, SpanState
 from market.leases.models import Lease, LeaseState, Receipt, ReceiptState, Result
@@ -45,7 +45,7 @@ def drop_late(context: Context) -> int:
         query = select(Receipt).where(Receipt.state == ReceiptState.ACCEPTED, Receipt.post_by < context.now())
         late = list(session.scalars(query.with_for_update()))
         for receipt in late:
-            drop_receipt(session, receipt, "receipt_late")
+            drop_receipt(session, receipt, "late")
     return len(late)
 
 
@@ -54,7 +54,7 @@ def drop_receipt(session: Session, receipt: Receipt, why: str) -> None:
     receipt.state = ReceiptState.DROPPED
     reopen(session, receipt)
     session.execute(update(Lease).where(Lease.receipt_id == receipt.id).values(receipt_id=None, state=LeaseState.VOID))
-    events.record(session, receipt.job_id, why, device=receipt.device, spans=receipt.spans)
+    events.record_spans(session, receipt.job_id, SpanState.OPEN, receipt.spans, device=receipt.device, reason=why)
 
 
 def _postable_jobs(session: Session) -> list[str]:
@@ -110,7 +110,7 @@ def _build(context: Context, session: Session, jobs: Iterable[str]) -> int | Non
         posted.append(_store_entry(session, epoch, index, job, entry))
         number = _store_leaves(session, epoch, index, number, receipts)
         job.period = max(job.period, job.postings + 1)
-        events.record(session, job.job_id, "posting", epoch=epoch.id, leaves=len(receipts))
+        note_uses(session, job.job_id, [data_id])
     context.chain.enqueue(session, post_call(epoch, posted))
     log.info("epoch_built", epoch=epoch.id, jobs=len(entries), leaves=number, data=data_id)
     return epoch.id
@@ -227,20 +227,23 @@ def take_back(session: Session, epoch: Epoch, state: EpochState) -> None:
     """An epoch that is not on chain (any more): its receipts may be posted again, a convicted device's are dropped."""
     epoch.state = state
     leaves = session.scalars(select(EpochLeaf).where(EpochLeaf.epoch == epoch.id)).all()
-    by_job: dict[str, list[int]] = defaultdict(list)
+    jobs: set[str] = set()
     for leaf in leaves:
         receipt = session.get_one(Receipt, leaf.receipt_id)
         if receipt.state not in (ReceiptState.POSTING, ReceiptState.COMMITTED):
             continue
         receipt.state = ReceiptState.ACCEPTED
-        by_job[leaf.job_id].extend(receipt.spans)
+        jobs.add(leaf.job_id)
         if session.get_one(Device, leaf.device).convicted:
-            drop_receipt(session, receipt, "receipt_dropped")
+            drop_receipt(session, receipt, "dropped")
             continue
         session.execute(
             update(Span)
             .where(Span.job_id == leaf.job_id, Span.span.in_(receipt.spans), Span.state == SpanState.COMMITTED)
             .values(state=SpanState.ACCEPTED)
         )
-    for job_id, spans in by_job.items():
-        events.record(session, job_id, f"epoch_{state}", epoch=epoch.epoch_id, spans=len(spans))
+        events.record_spans(
+            session, leaf.job_id, SpanState.ACCEPTED, receipt.spans, device=leaf.device, epoch=epoch.epoch_id
+        )
+    for job_id in sorted(jobs):
+        events.record(session, job_id, "epoch.state", epoch=epoch.epoch_id, state=str(state))

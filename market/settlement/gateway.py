@@ -127,6 +127,9 @@ class ChainGateway(Protocol):
     def stake_at(self, device: str, block: int) -> int:
         """The stake of a device in wei that counted at the end of a block."""
 
+    def is_valid_signature(self, signer: str, digest: bytes, signature: bytes) -> bool:
+        """True when the signer is a contract that takes this for its signature now (EIP-1271)."""
+
     def job(self, job_id: bytes) -> JobFacts:
         """A job's standing."""
 

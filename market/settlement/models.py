@@ -55,7 +55,7 @@ class Epoch(Base):
     epoch_id: Mapped[Big | None] = mapped_column(unique=True)
     state: Mapped[str] = mapped_column(String(16), default=EpochState.POSTING, index=True)
     data_id: Mapped[Bytes32] = mapped_column(index=True)
-    head: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    head: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     seed: Mapped[Bytes32 | None]
     final_at: Mapped[Big | None]
     error: Mapped[str | None] = mapped_column(String(2000))
@@ -93,7 +93,7 @@ class EpochLeaf(Base):
     debit: Mapped[Amount]
     state: Mapped[str] = mapped_column(String(16), default=LeafState.COMMITTED)
     attested: Mapped[bool] = mapped_column(default=False)
-    seats: Mapped[list[str] | None] = mapped_column(JSONB)
+    seats: Mapped[list[str] | None] = mapped_column(JSONB(none_as_null=True))
     redraws: Mapped[int] = mapped_column(default=0)
     redraw_open: Mapped[bool] = mapped_column(default=False)
     claim_ident: Mapped[str | None] = mapped_column(String(80))

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
+from eth_abi.abi import encode
 from eth_account import Account
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.orm import Session
 
 from chain.client import ChainClient
 from chain.deployment import Deployment
-from chain.errors import ContractReverted
+from chain.errors import ContractReverted, RpcFailed
+from chain.fees import USUAL_FEES, FeePolicy
 from chain.indexer import Indexer, SyncResult
 from chain.outbox import Outbox
 from chain.tables import outbox
@@ -29,16 +31,27 @@ from protocol.sampling import Seat
 
 PHASES = ("none", "posted", "seeded", "committing", "revealing", "window", "final", "void")
 JOB_PHASES = ("none", "open", "closing", "closed")
+IS_VALID_SIGNATURE = bytes.fromhex("1626ba7e")
+"""isValidSignature(bytes32,bytes): its selector, and its answer for a signature that is good."""
+SIGNATURE_GAS = 500_000
+"""What a contract wallet may spend on saying so."""
 
 
 class OnChain:
     """One deployment on one node, with this settler's outbox."""
 
-    def __init__(self, engine: Engine, client: ChainClient, settler: SettlerKey, confirmations: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        client: ChainClient,
+        settler: SettlerKey,
+        confirmations: int,
+        fees: FeePolicy = USUAL_FEES,
+    ) -> None:
         self.deployment = client.deployment
         self._client = client
         self._settler = settler.address
-        self._outbox = Outbox(engine, client, Account.from_key(settler.key), max(1, confirmations))
+        self._outbox = Outbox(engine, client, Account.from_key(settler.key), max(1, confirmations), policy=fees)
         self._indexer = Indexer(engine, client, confirmations)
 
     @classmethod
@@ -47,7 +60,8 @@ class OnChain:
         if settings.deployment is None or not settings.rpc_url:
             raise SettingsRefused("MULTITUDE_DEPLOYMENT and MARKET_RPC_URL are needed")
         client = ChainClient(settings.rpc_url, Deployment.load(settings.deployment))
-        return cls(engine, client, settler, settings.confirmations)
+        fees = USUAL_FEES._replace(ceiling=settings.fee_ceiling_wei_per_gas)
+        return cls(engine, client, settler, settings.confirmations, fees)
 
     # --- events and transactions
 
@@ -118,6 +132,20 @@ class OnChain:
     def stake_at(self, device: str, block: int) -> int:
         """The stake of a device in wei that counted at the end of a block."""
         return int(self._client.call("StakeVault", "stakeAt", device, block))
+
+    def is_valid_signature(self, signer: str, digest: bytes, signature: bytes) -> bool:
+        """True when the signer is a contract that takes this for its signature now (EIP-1271)."""
+        data = IS_VALID_SIGNATURE + encode(["bytes32", "bytes"], [digest, signature])
+        call = {"to": signer, "data": "0x" + data.hex(), "gas": hex(SIGNATURE_GAS)}
+        try:
+            answer = self._client.rpc("eth_call", [call, "latest"])
+        except ContractReverted:
+            return False
+        except RpcFailed as error:
+            if "gas" in str(error).lower():
+                return False
+            raise
+        return bytes.fromhex(answer[2:])[:32] == IS_VALID_SIGNATURE.ljust(32, b"\0")
 
     def job(self, job_id: bytes) -> JobFacts:
         """A job's standing."""

@@ -7,11 +7,12 @@ from pydantic import BaseModel
 from sqlalchemy import select
 
 from market.access import ContextDep
+from market.guard import StrictRoute
 from market.problems import not_found
 from market.settlement.models import Epoch, EpochEntry, EpochLeaf
 from market.wire import Wire
 
-router = APIRouter(prefix="/v1/epochs", tags=["epochs"])
+router = APIRouter(prefix="/v1/epochs", tags=["epochs"], route_class=StrictRoute)
 
 
 class EntryBody(Wire):

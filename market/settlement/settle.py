@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from market import events
 from market.context import Context
+from market.jobs.ending import refuse
 from market.jobs.models import Job, JobState, Span, SpanState
 from market.leases.models import Receipt, Result
 from market.programs.models import Program
@@ -110,7 +111,7 @@ def _note_phase(session: Session, epoch: Epoch, facts: EpochFacts) -> None:
     epoch.state = EpochState(facts.phase)
     jobs = session.scalars(select(EpochEntry.job_id).where(EpochEntry.epoch == epoch.id)).all()
     for job_id in jobs:
-        events.record(session, job_id, "epoch", epoch=epoch.epoch_id, state=facts.phase)
+        events.record(session, job_id, "epoch.state", epoch=epoch.epoch_id, state=facts.phase)
 
 
 def _trees(session: Session, epoch: Epoch) -> list[EntryTree]:
@@ -138,12 +139,14 @@ def draw(context: Context, session: Session, epoch: Epoch) -> None:
         found = seats_of_leaf(seed, from_hex(leaf.leaf_hash, 32), seats, device.owner or "")
         leaf.seats = [seats[index].verifier for index in found]
         leaf.stake = context.chain.stake_at(leaf.device, head.post_block)
-        leaf.drawn = _draw_tasks(session, leaf, seed)
-        events.record(session, leaf.job_id, "drawn", epoch=epoch.epoch_id, device=leaf.device, tasks=leaf.drawn)
+        tasks = _draw_tasks(session, leaf, seed)
+        leaf.drawn = None if tasks is None else len(tasks)
+        ranges = events.merged((task, task + 1) for task in tasks or ())
+        events.record_tasks(session, leaf.job_id, "drawn", ranges, epoch=epoch.epoch_id, device=leaf.device)
 
 
-def _draw_tasks(session: Session, leaf: EpochLeaf, seed: bytes) -> int | None:
-    """Marks the results of a leaf as drawn or undrawn; how many are drawn, None where they are forgotten already."""
+def _draw_tasks(session: Session, leaf: EpochLeaf, seed: bytes) -> list[int] | None:
+    """Marks the results of a leaf as drawn or undrawn; the drawn tasks, None where they are forgotten already."""
     receipt = session.get_one(Receipt, leaf.receipt_id)
     rows = session.scalars(select(Result).where(Result.receipt_id == receipt.id).order_by(Result.task)).all()
     if len(rows) != receipt.count:
@@ -153,7 +156,7 @@ def _draw_tasks(session: Session, leaf: EpochLeaf, seed: bytes) -> int | None:
     tasks = [rows[position].task for position in drawn]
     session.execute(update(Result).where(Result.receipt_id == receipt.id).values(drawn=False))
     session.execute(update(Result).where(Result.receipt_id == receipt.id, Result.task.in_(tasks)).values(drawn=True))
-    return len(tasks)
+    return tasks
 
 
 def _push_entry(context: Context, session: Session, epoch: Epoch, tree: EntryTree, facts: EpochFacts) -> None:
@@ -193,14 +196,25 @@ def _is_left_to_a_challenge(
 def _judge(context: Context, session: Session, tree: EntryTree, leaf: EpochLeaf) -> None:
     """Notes whether the leaf's own seats attested it; where they did not, asks for a redraw and settles it."""
     if leaf.redraws == 0 and leaf.seats is not None:
-        leaf.attested = is_attested(session, tree.epoch_id, leaf)
-        if not leaf.attested:
+        if is_attested(session, tree.epoch_id, leaf):
+            note_attested(session, tree.epoch_id, leaf)
+        else:
+            leaf.attested = False
             verdicts = verdicts_of(session, tree.epoch_id, set(leaf.seats))
             ident = f"{tree.epoch_id}.{leaf.leaf_number}"
             want(context, session, Call("redraw", ident, "Attestations", "redraw", (tree.leaf_ref(leaf), verdicts)))
     elif leaf.redraw_open:
         ident = f"{tree.epoch_id}.{leaf.leaf_number}.{leaf.redraws}"
         want(context, session, Call("settle_redraw", ident, "Attestations", "settleRedraw", (tree.leaf_ref(leaf),)))
+
+
+def note_attested(session: Session, epoch_id: int, leaf: EpochLeaf) -> None:
+    """The leaf's seats, or a redraw, found it right: told once."""
+    if leaf.attested:
+        return
+    leaf.attested = True
+    spans = session.get_one(Receipt, leaf.receipt_id).spans
+    events.record_spans(session, leaf.job_id, "attested", spans, epoch=epoch_id, device=leaf.device)
 
 
 def is_accused(session: Session, epoch_id: int, leaf: EpochLeaf) -> bool:
@@ -256,14 +270,11 @@ def _claim(context: Context, session: Session, tree: EntryTree, leaves: Sequence
 def claim_call(session: Session, tree: EntryTree, leaves: Sequence[EpochLeaf]) -> Call:
     """The claim of some leaves of an entry, named by their bitmap."""
     bid = session.get_one(Job, leaves[0].job_id).bid
-    # An owner's leaves in a row: the ledger pays those with one transfer.
-    leaves = sorted(leaves, key=lambda leaf: session.get_one(Device, leaf.device).owner or "")
     seats = {seat for leaf in leaves for seat in leaf.seats or ()}
     verdicts = verdicts_of(session, tree.epoch_id, seats)
-    claims = tuple(tree.leaf_claim(leaf) for leaf in leaves)
     bitmap = sum(1 << leaf.leaf_index for leaf in leaves)
     ident = f"{tree.epoch_id}.{tree.entry_index}.{bitmap:x}"
-    args = (tree.epoch_id, tree.head, tree.entry_index, bid, claims, verdicts)
+    args = (tree.epoch_id, tree.head, tree.entry_index, bid, tree.claimed(leaves), verdicts)
     return Call("claim", ident, "EpochLedger", "claim", args)
 
 
@@ -296,12 +307,12 @@ def push_job(context: Context, session: Session, job: Job) -> None:
     if job.state == JobState.OPENING:
         outcome = context.chain.outcome(session, "open_job", job.job_id)
         if outcome is not None and outcome.failed:
-            job.state, job.error = JobState.REFUSED, outcome.error
-            events.record(session, job.job_id, "refused", reason=outcome.error)
+            refuse(context, session, job, outcome.error or "")
         return
     facts = context.chain.job(job.id_bytes)
     paid = facts.spans_unpaid == 0 and facts.debited == 0
-    stage = "paid" if paid else "grace" if facts.phase == "closing" else "deadline"
+    # A close that a reorganisation moved before the claims it was for has only started the closing: there is one more.
+    stage = f"paid.{facts.phase}" if paid else "grace" if facts.phase == "closing" else "deadline"
     if facts.phase in ("open", "closing"):
         want(
             context,

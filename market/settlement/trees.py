@@ -1,15 +1,16 @@
 """Posted trees and the calldata that needs their paths, from the receipts in SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from chain.calls import Entry, Head, LeafClaim, LeafRef, SeatVerdict
+from chain.calls import ClaimedLeaves, Entry, Head, LeafRef, SeatVerdict
 from market.leases.models import Receipt
 from market.settlement.models import Epoch, EpochLeaf, Verdict
+from protocol.claims import packed_leaf
 from protocol.encoding import from_hex, to_hex
 from protocol.merkle import ReceiptTree
 
@@ -85,19 +86,14 @@ class EntryTree:
             tuple(node.sums[0] for node in proof),
         )
 
-    def leaf_claim(self, leaf: EpochLeaf) -> LeafClaim:
-        """The leaf as it is claimed by the job's own settler."""
-        receipt, proof = self.receipts[leaf.leaf_index], self.tree.proof(leaf.leaf_index)
-        spans = receipt.span_set
-        return LeafClaim(
-            leaf.leaf_index,
-            receipt.message,
-            from_hex(receipt.signature, 65),
-            spans.first_word,
-            spans.words,
-            tuple(node.hash for node in proof),
-            tuple(node.sums[0] for node in proof),
-        )
+    def claimed(self, leaves: Iterable[EpochLeaf]) -> ClaimedLeaves:
+        """Leaves as the job's own settler claims them."""
+        packed = {}
+        for leaf in leaves:
+            receipt = self.receipts[leaf.leaf_index]
+            signature = from_hex(receipt.signature, 65)
+            packed[leaf.leaf_index] = packed_leaf(leaf.leaf_index, receipt.message, receipt.span_set, signature)
+        return ClaimedLeaves.of(self.tree, packed)
 
 
 def verdicts_of(session: Session, epoch_id: int, verifiers: set[str]) -> tuple[SeatVerdict, ...]:

@@ -20,6 +20,7 @@ from market.settlement.gateway import (
     Outcome,
     ProgramStanding,
 )
+from protocol.claims import unpacked_leaves
 from protocol.hashing import keccak256
 from protocol.money import leaf_money
 from protocol.sampling import Seat
@@ -55,6 +56,8 @@ class FakeChain:
         self.refused: dict[str, str] = {}
         self.voided_leaves: dict[int, int] = {}
         self.seat_list = [Seat(address(100 + i), address(200 + i)) for i in range(9)]
+        self.wallets: dict[str, tuple[bytes, bytes]] = {}
+        self.asked_wallets = 0
         self.fresh: list[Event] = []
         self.gone: list[Event] = []
         self.block = 10
@@ -100,6 +103,10 @@ class FakeChain:
 
     def stake_at(self, device: str, block: int) -> int:
         return self.device(device).stake
+
+    def is_valid_signature(self, signer: str, digest: bytes, signature: bytes) -> bool:
+        self.asked_wallets += 1
+        return self.wallets.get(signer) == (digest, signature)
 
     def job(self, job_id: bytes) -> JobFacts:
         return self.jobs.get(job_id, JobFacts())
@@ -190,12 +197,12 @@ class FakeChain:
 
     def _claim(self, epoch_id: int, head: Any, entry: int, bid: Any, leaves: Any, verdicts: Any) -> list[Event]:
         made = []
-        for leaf in leaves:
+        for leaf in unpacked_leaves(bid.job_id, leaves.packed):
             stake = self.device(leaf.receipt.device).stake
             money = leaf_money(leaf.receipt, bid, self.fee_ppm, stake, stake)
             fields = {n: getattr(money, n) for n in ("amount", "fee", "deduction", "surcharge", "paid", "bonded")}
             job = self.jobs[bid.job_id]
-            spans = sum(word.bit_count() for word in leaf.words)
+            spans = sum(word.bit_count() for word in leaf.spans.words)
             self.jobs[bid.job_id] = JobFacts(job.phase, job.spans_unpaid - spans, job.closes_at, 0)
             made.append(self._leaf_event("Claimed", epoch_id, leaf.receipt, money=fields))
         return made

@@ -103,8 +103,8 @@ def test_jobs_are_listed_newest_first_with_a_cursor(world: World) -> None:
 async def test_events_resume_after_the_last_id(world: World) -> None:
     job = await asyncio.to_thread(world.open_job)
     told = [part async for part in first(events.stream(world.context, Waiters("redis://unused"), job, 0), 3)]
-    assert told[1].startswith(b"id: 1\nevent: submitted\ndata: {")
-    assert b"event: open\n" in told[2]
+    assert told[1].startswith(b"id: 1\nevent: job.submitted\ndata: {")
+    assert b"event: job.opened\n" in told[2]
     resumed = [part async for part in first(events.stream(world.context, Waiters("redis://unused"), job, 1), 2)]
     assert resumed[1] == told[2]
 
@@ -121,3 +121,58 @@ def test_events_of_no_job_or_after_nonsense_are_refused(world: World) -> None:
     job = world.open_job()
     response = world.http.get(f"/v1/jobs/{job}/events", headers={"Last-Event-ID": "x"})
     assert response.json()["code"] == "request_invalid"
+
+
+WALLET = "0x" + "11" * 20
+
+
+def post_signed(world: World, bid: Any, signature: bytes) -> Any:
+    return world.http.post("/v1/jobs", json={"bid": bid.to_json(), "signature": to_hex(signature)})
+
+
+@pytest.mark.parametrize("signature", [b"", b"\1\2", bytes(65), bytes(4096)])
+def test_bid_of_a_contract_wallet_that_it_does_not_take_is_refused(world: World, signature: bytes) -> None:
+    world.add_program()
+    bid = world.bid(buyer=WALLET)
+    world.chain.wallets[WALLET] = (bid.digest(world.context.domain), b"good")
+    response = post_signed(world, bid, signature)
+    assert (response.status_code, response.json()["code"]) == (422, "message_invalid")
+    assert not world.chain.queued("open_job")
+
+
+def test_bid_of_a_contract_wallet_opens_a_job_with_its_signature(world: World) -> None:
+    world.add_program()
+    bid = world.bid(buyer=WALLET)
+    world.chain.wallets[WALLET] = (bid.digest(world.context.domain), bytes(4096))
+    assert post_signed(world, bid, bytes(4097)).status_code == 422
+    assert post_signed(world, bid, bytes(4096)).status_code == 202
+    assert world.chain.queued("open_job")[0].args == (bid, bytes(4096))
+    device = world.device("one")
+    world.tick()
+    assert device.lease()["bidSignature"] == to_hex(bytes(4096))
+
+
+def test_bid_signed_by_its_buyers_key_asks_no_wallet(world: World) -> None:
+    world.open_job()
+    assert world.chain.asked_wallets == 0
+
+
+def test_leaf_voided_after_its_job_was_closed_leaves_its_tasks_voided(world: World) -> None:
+    from market.leases.models import Receipt
+    from market.ticks import chain_tick
+
+    device = world.device("one")
+    job = world.open_job(world.bid(tasks=4))
+    device.do_next()
+    world.clock.advance(16)
+    world.tick()
+    world.chain.emit("JobEscrow", "JobClosed", jobId=bytes.fromhex(job[2:]), refunded=7)
+    chain_tick(world.context)
+    with world.context.sessions() as session:
+        digest = bytes.fromhex(session.query(Receipt).one().digest[2:])
+    args = {"epochId": 1, "jobId": bytes.fromhex(job[2:]), "device": device.address, "receiptDigest": digest}
+    world.chain.emit("EpochLedger", "LeafVoided", **args, debit=1)
+    chain_tick(world.context)
+    assert world.job(job)["tasks"]["voided"] == 2
+    states = [row["state"] for row in world.http.get(f"/v1/jobs/{job}/results?state=voided").json()["results"]]
+    assert states == ["voided", "voided"]

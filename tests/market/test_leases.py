@@ -143,7 +143,8 @@ def test_receipt_of_a_closed_period_is_signed_again_under_the_next(world: World)
     assert refused.json()["period"] == 1
     assert two.submit(grant, two.work(grant, period=1)).status_code == 200
     world.tick()
-    assert world.job(job)["tasks"] == {"open": 6, "leased": 0, "accepted": 2, "committed": 2, "final": 0}
+    tasks = {state: count for state, count in world.job(job)["tasks"].items() if count}
+    assert tasks == {"open": 6, "accepted": 2, "committed": 2}
 
 
 def test_work_past_the_deadline_is_refused(world: World) -> None:

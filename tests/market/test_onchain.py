@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from eth_abi.abi import encode
 from eth_account import Account
 from sqlalchemy import select
 
@@ -21,7 +22,7 @@ from market.settlement import build, settle
 from market.settlement.models import EpochLeaf
 from market.settlement.onchain import OnChain
 from market.ticks import chain_tick
-from protocol.encoding import uint_word
+from protocol.encoding import checksum_address, uint_word
 from protocol.hashing import keccak256
 from protocol.messages import Binding
 from protocol.signing import address_of
@@ -243,3 +244,51 @@ def test_reorg_of_the_posting_is_posted_again(real: SimpleNamespace) -> None:
     assert world.job(job)["tasks"]["committed"] == 2
     attest(world, stage, 1)
     until(world, stage, lambda: world.job(job)["state"] == "closed", seconds=5)
+
+
+def call_wallet(stage: Stage, wallet: str | None, data: str) -> Any:
+    """A transaction of anvil's first account: to the wallet, or making it; its receipt."""
+    rpc = stage.anvil.rpc
+    priced = {"from": rpc("eth_accounts")[0], "data": data, "gasPrice": hex(2 * 10**9)}
+    transaction = priced | ({"to": wallet} if wallet else {})
+    return rpc("eth_getTransactionReceipt", rpc("eth_sendTransaction", transaction))
+
+
+def test_contract_wallet_opens_a_job_and_signs_in_with_what_it_approves(real: SimpleNamespace) -> None:
+    from deploy.toolchain import ROOT
+    from market.people.service import _digest
+
+    world, stage = real.world, real.stage
+    world.add_program()
+    code = json.loads((ROOT / "build" / "contracts" / "ContractBuyer.json").read_text())["bytecode"]
+    wallet = checksum_address(call_wallet(stage, None, "0x" + code.removeprefix("0x"))["contractAddress"])
+    addresses = stage.client.deployment.address
+    stage.send("buyer", "MultitudeToken", "transfer", wallet, 900 * PRICE)
+    deposit = encode(
+        ["address", "address", "uint128"], [addresses("MultitudeToken"), addresses("JobEscrow"), 900 * PRICE]
+    )
+    call_wallet(stage, wallet, "0x" + (keccak256(b"deposit(address,address,uint128)")[:4] + deposit).hex())
+    approve = keccak256(b"approve(bytes32)")[:4]
+    bid = world.bid(buyer=wallet, budget=800 * PRICE)
+    body = {"bid": bid.to_json(), "signature": "0xabcd"}
+    assert world.http.post("/v1/jobs", json=body).json()["code"] == "message_invalid"
+    call_wallet(stage, wallet, "0x" + (approve + bid.digest(stage.client.deployment.domain)).hex())
+    job = world.http.post("/v1/jobs", json=body).json()["jobId"]
+    until(world, stage, lambda: world.job(job)["state"] == "open")
+    message = world.http.post("/v1/sign-in/challenge", json={"address": wallet}).json()["message"]
+    signed = {"message": message, "signature": "0x"}
+    assert world.http.post("/v1/sign-in", json=signed).json()["code"] == "signature_invalid"
+    call_wallet(stage, wallet, "0x" + (approve + _digest(message)).hex())
+    assert world.http.post("/v1/sign-in", json=signed).json()["address"] == wallet
+    bill = world.http.get(f"/v1/jobs/{job}/receipt").json()
+    assert [row["what"] for row in bill["transactions"]] == ["open"]
+
+
+def test_address_without_code_or_with_code_that_burns_gas_takes_no_signature(real: SimpleNamespace) -> None:
+    stage, gateway = real.stage, real.world.context.chain
+    burner, liar, short = ("0x" + bytes([number] * 20).hex() for number in (0xB1, 0xB2, 0xB3))
+    stage.anvil.rpc("anvil_setCode", burner, "0x5b600056")  # jumps to itself for ever
+    stage.anvil.rpc("anvil_setCode", liar, "0x600160005260206000f3")  # answers 1
+    stage.anvil.rpc("anvil_setCode", short, "0x631626ba7e60e01b60005260046000f3")  # the magic value in 4 bytes
+    for signer in (address_of(key_of("nobody")), burner, liar, short, address_of(key_of("buyer"))):
+        assert not gateway.is_valid_signature(checksum_address(signer), bytes(32), b"")

@@ -1,10 +1,9 @@
-"""Admission and quotes, with the programs that this repository ships."""
+"""Admission, with the programs that this repository ships."""
 
 import pytest
 
 from programs.catalogue import CATALOGUE
 from protocol.encoding import to_hex
-from protocol.manifest import Manifest
 from tests.market.world import World
 
 ENTRY = CATALOGUE["digits"]
@@ -29,7 +28,7 @@ def test_module_that_was_not_uploaded_is_not_found(world: World) -> None:
     assert world.http.post("/v1/programs", json=body).status_code == 404
 
 
-def test_program_is_admitted_registered_and_quoted(world: World) -> None:
+def test_program_is_admitted_and_registered(world: World) -> None:
     found = admit(world, ENTRY.module.read_bytes())
     program = ENTRY.build()
     assert (found["status"], found["programId"]) == (202, to_hex(program.program_id))
@@ -37,20 +36,3 @@ def test_program_is_admitted_registered_and_quoted(world: World) -> None:
     body = world.http.get(f"/v1/programs/{found['programId']}").json()
     assert (body["state"], body["class"], body["limitWU"]) == ("registered", 1, str(ENTRY.limits.wu))
     assert world.http.get(f"/v1/blobs/{body['rewrittenHash']}").content == program.rewritten
-    from programs.digits import dataset
-
-    images = list(dataset.images())[:20]
-    manifest = world.put_blob(Manifest.of(images).blob)
-    quote = world.http.post("/v1/quotes", json={"programId": found["programId"], "manifest": manifest}).json()
-    wu = {name: int(value) for name, value in quote["wuPerTask"].items()}
-    assert 0 < wu["min"] <= wu["mean"] <= wu["max"] <= int(quote["taskLimitWU"]) <= ENTRY.limits.wu
-    assert int(quote["amountWei"]) + int(quote["feeWei"]) + int(quote["surchargeWei"]) <= int(quote["budgetWei"])
-    assert 1 <= quote["spanTasks"] <= 256
-
-
-def test_quote_without_manifest_or_program_is_refused(world: World) -> None:
-    name = world.add_program()
-    body = {"programId": name, "manifest": "0x" + "00" * 32}
-    assert world.http.post("/v1/quotes", json=body).json()["code"] == "manifest_missing"
-    body["programId"] = "0x" + "00" * 32
-    assert world.http.post("/v1/quotes", json=body).status_code == 404

@@ -124,7 +124,7 @@ def test_rate_limit_refuses_and_says_when_to_come_back(world: World, valkey_url:
     world.context.limits = RateLimits(valkey_url, 1)
     body = {"programId": "0x" + "00" * 32, "manifest": "0x" + "00" * 32}
     answers = [world.http.post("/v1/quotes", json=body) for _ in range(21)]
-    assert [answer.status_code for answer in answers] == [404] * 20 + [429]
+    assert [answer.status_code for answer in answers] == [422] * 20 + [429]
     assert answers[-1].headers["retry-after"] == "60"
 
 
@@ -132,7 +132,7 @@ def test_rate_limit_holds_without_valkey(world: World) -> None:
     world.context.limits = RateLimits("redis://127.0.0.1:1", 1)
     body = {"programId": "0x" + "00" * 32, "manifest": "0x" + "00" * 32}
     answers = [world.http.post("/v1/quotes", json=body).status_code for _ in range(21)]
-    assert answers == [404] * 20 + [429]
+    assert answers == [422] * 20 + [429]
 
 
 def test_tick_runs_once_at_a_time(world: World) -> None:

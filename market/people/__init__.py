@@ -1,0 +1,1 @@
+"""People: signed in with their wallets."""
