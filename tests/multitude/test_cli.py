@@ -36,11 +36,6 @@ def test_every_actor_that_help_names_has_commands(actor):
     assert "Commands" in result.output
 
 
-def test_job_submit_without_key_is_a_usage_error(tmp_path):
-    result = CliRunner().invoke(cli.app, ["job", "submit", "0x00", str(tmp_path), "--api", "http://x", "--rpc", "y"])
-    assert result.exit_code == 2
-
-
 def test_main_chain_errors_are_one_line(monkeypatch, capsys):
     from multitude.errors import ApiUnreachable
 

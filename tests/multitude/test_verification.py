@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from chain.codec import Event
+from multitude.buyer.verification import settled_tasks
 from multitude.errors import ResultsInvalid
-from multitude.verification import settled_tasks
 from protocol.blobs import blob_id
 from protocol.epoch_data import EntryData, EpochData, LeafData, SignedLease
 from protocol.merkle import ResultTree, TaskResult

@@ -1,0 +1,1 @@
+"""Programs on devices behind interfaces that Python already has: `concurrent.futures` and joblib."""
