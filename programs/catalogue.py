@@ -32,6 +32,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         _entry("digits", "digits", Limits(wu=1_000_000, memory_pages=1, frame_bytes=65_536)),
         _entry("sha256-chain", "sha256_chain", Limits(wu=100_000_000_000, memory_pages=1, frame_bytes=65_536)),
         _entry("matmul", "matmul", Limits(wu=10_000_000_000, memory_pages=8, frame_bytes=65_536)),
+        _entry("trainer", "trainer", Limits(wu=20_000_000_000, memory_pages=3, frame_bytes=65_536)),
     )
 }
 """All programs by name."""

@@ -27,7 +27,12 @@ def labels() -> tuple[int, ...]:
 
 
 @cache
+def ranking() -> tuple[int, ...]:
+    """All indices in the order of their SHA-256."""
+    return tuple(sorted(range(IMAGES), key=lambda index: hashlib.sha256(str(index).encode()).digest()))
+
+
+@cache
 def held_out() -> frozenset[int]:
     """Indices of the images that are kept out of training."""
-    ranked = sorted(range(IMAGES), key=lambda index: hashlib.sha256(str(index).encode()).digest())
-    return frozenset(ranked[:HELD_OUT])
+    return frozenset(ranking()[:HELD_OUT])

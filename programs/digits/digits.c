@@ -1,5 +1,5 @@
 /* digits: one hidden layer with ReLU, int8 weights, int32 sums; the arithmetic is written down in reference.py. */
-#include "../guest.h"
+#include "guest.h"
 #include "weights.h"
 
 static u8 input[PIXELS];

@@ -1,5 +1,5 @@
 /* matmul: C = A B^T of two n x n int8 matrices drawn from a seed, accumulated in int32. */
-#include "../guest.h"
+#include "guest.h"
 
 enum { MAX_N = 128 };
 

@@ -1,5 +1,5 @@
 /* sha256-chain: SHA-256 of the seed, then SHA-256 of that, n times. Output: 32 bytes. */
-#include "../guest.h"
+#include "guest.h"
 
 enum { MAX_SEED = 1024 };
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from protocol.wasm import opcodes as op
 from protocol.wasm.binary import EXPORTED_FUNCTION, EXPORTED_MEMORY, FunctionType, Module, decode
 from protocol.wasm.errors import ModuleRefused
+from protocol.wasm.places import Places
 from protocol.wasm.validate import CheckedFunction, check_function
 
 ALLOC_TYPE = FunctionType(bytes([op.I32]), bytes([op.I32]))
@@ -29,7 +30,20 @@ class AdmittedModule:
 
 
 def admit(module: bytes) -> AdmittedModule:
-    """Checks a module completely. Raises ModuleRefused."""
+    """Checks a module completely. Raises ModuleRefused, with the name of the function where the module tells it."""
+    try:
+        return _admit(module)
+    except ModuleRefused as refused:
+        raise named(refused, Places.of(module)) from None
+
+
+def named(refused: ModuleRefused, places: Places) -> ModuleRefused:
+    """The same fault with the function that it lies in, by name where there is one."""
+    function = places.function_at(refused.offset) if refused.function is None else refused.function
+    return refused.at(function, None if function is None else places.name(function))
+
+
+def _admit(module: bytes) -> AdmittedModule:
     decoded = decode(module)
     if decoded.memory is None:
         raise ModuleRefused(None, len(module), "there is no memory")
@@ -45,6 +59,9 @@ def admit(module: bytes) -> AdmittedModule:
 def _exported_function(module: Module, name: str, wanted: FunctionType, spelled: str) -> int:
     """The index of an exported function of exactly the wanted type."""
     found = module.exports.get(name)
-    if found is None or found.kind != EXPORTED_FUNCTION or module.function_type(found.index) != wanted:
+    if found is None or found.kind != EXPORTED_FUNCTION:
         raise ModuleRefused(None, len(module.data), f'no function "{name}" of type {spelled} is exported')
+    if module.function_type(found.index) != wanted:
+        cause = f'"{name}" is exported with another type than {spelled}'
+        raise ModuleRefused(found.index, len(module.data), cause)
     return found.index

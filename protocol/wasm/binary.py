@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from protocol.wasm import bounds
 from protocol.wasm import opcodes as op
-from protocol.wasm.reader import Reader
+from protocol.wasm.reader import Reader, shown
 
 MAGIC = b"\0asm\1\0\0\0"
 
@@ -137,6 +137,7 @@ def _value_type(reader: Reader) -> int:
     value = reader.byte()
     if value in (op.I32, op.I64):
         return value
+    reader.position -= 1
     if value in (0x7C, 0x7D):
         raise reader.refuse("floating point is not admitted yet")
     raise reader.refuse(f"value type 0x{value:02x} is not admitted")
@@ -153,7 +154,7 @@ def _types(reader: Reader, module: Module) -> None:
 
 def _imports(reader: Reader, _: Module) -> None:
     if reader.u32():
-        raise reader.refuse("imports are not admitted")
+        raise reader.refuse(f"imports are not admitted: `{shown(reader.name())}.{shown(reader.name())}`")
 
 
 def _functions(reader: Reader, module: Module) -> None:
@@ -265,11 +266,11 @@ def _code(reader: Reader, module: Module) -> None:
         if size > reader.left:
             raise reader.refuse("a body runs past the end")
         body = Reader(reader.data, reader.position, reader.position + size)
-        module.bodies.append(Body(_locals(body), body.position, body.end))
+        module.bodies.append(Body(read_locals(body), body.position, body.end))
         reader.position = body.end
 
 
-def _locals(reader: Reader) -> bytes:
+def read_locals(reader: Reader) -> bytes:
     """Types of the declared locals. The parameters are counted later, with the function's type."""
     out = b""
     for _ in range(reader.count(bounds.MAX_LOCALS, "groups of locals")):

@@ -88,6 +88,14 @@ class Reader:
         return value
 
 
+MAX_SHOWN_NAME = 100
+
+
+def shown(name: str) -> str:
+    """A name out of a module as a message may hold it: short and printable."""
+    return "".join(c if c.isprintable() else "?" for c in name[:MAX_SHOWN_NAME])
+
+
 def unsigned_leb(value: int) -> bytes:
     """An unsigned LEB128 in its shortest form."""
     out = bytearray()

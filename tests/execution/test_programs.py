@@ -70,6 +70,7 @@ def test_matmul_output_equals_numpy() -> None:
 PROGRAM_IDS = {
     "digits": "5c4970bd41a02034807652d0dbb1eb494460ef1132810ff5ac017de2de6db02d",
     "sha256-chain": "62e00da0eab7df14d9a932bbd29897ebb16a2a5dc267799661a52e2a27498e46",
+    "trainer": "61b85977558cff7819a662e5a3e6cbb09789fd1adebf74a311fd65ef158941fb",
     "matmul": "de66441a4648ccc2ec0d54ff247a48fc1e5fe86574d84943ee33a8a0134bdab1",
 }
 """A difference means that admission, weights or rewriting changed: raise TOOL_VERSION, then write down the new ids."""

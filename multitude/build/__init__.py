@@ -1,0 +1,1 @@
+"""From a C or Zig source to an admitted module: what `multitude build`, `check` and `programs` do."""
