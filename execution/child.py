@@ -1,4 +1,7 @@
-"""The sandboxed child: `python -m execution.child MEMORY_BYTES WALL_LIMIT_S`, started by `execution.sandbox` only."""
+"""The sandboxed child: `python -m execution.child MEMORY_BYTES WALL_LIMIT_S NICENESS`.
+
+Started by `execution.sandbox` only.
+"""
 
 import os
 import sys
@@ -6,7 +9,7 @@ import time
 
 import wasmtime  # noqa: F401  (loaded before files are given up)
 
-from execution.confine import confine, limit_cpu, watch_parent
+from execution.confine import confine, end_with_parent, limit_cpu
 from execution.engine import Engine
 from execution.errors import DeviceFailure
 from execution.wire import FRAME, MAX_FRAME_BYTES, pack_failure, pack_ready, pack_result, unpack_batch
@@ -59,7 +62,8 @@ def _serve_batch(engine: Engine, wall_limit_s: float) -> None:
 def main() -> None:
     """Compiles one module, then runs batches until stdin ends."""
     memory_bytes, wall_limit_s = int(sys.argv[1]), float(sys.argv[2])
-    watch_parent()
+    os.nice(int(sys.argv[3]))
+    end_with_parent()
     confine(memory_bytes)
     try:
         limit_cpu(wall_limit_s)

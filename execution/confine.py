@@ -5,6 +5,7 @@ all of it, other systems the resource limits only.
 """
 
 import ctypes
+import errno
 import os
 import platform
 import resource
@@ -15,59 +16,96 @@ import sys
 import threading
 from typing import NamedTuple
 
-_PR_SET_NO_NEW_PRIVS = 38
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _SECCOMP_SET_MODE_FILTER, _SECCOMP_ALL_THREADS = 1, 1
+_CAPABILITY_VERSION = 0x20080522
+_LANDLOCK_CREATE, _LANDLOCK_RESTRICT, _LANDLOCK_VERSION_ASKED = 444, 446, 1
 _ADDRESS_SPACE_BYTES = 64 << 30
 """wasmtime reserves 4 GiB of addresses for each memory and its guards; what is used is bounded by RLIMIT_DATA."""
 _BASE_BYTES = 512 << 20
 """Python, the compiler and one batch of tasks."""
+_STACK_BYTES = 16 << 20
+_MAP_UNCOUNTED = 0x00040101
+"""MAP_SHARED, MAP_GROWSDOWN, MAP_HUGETLB: mappings that RLIMIT_DATA does not count."""
 
 
 class _Calls(NamedTuple):
-    """System call numbers of one architecture: seccomp(2) itself, those denied; and its AUDIT_ARCH."""
+    """System call numbers of one architecture and its AUDIT_ARCH. `mmap` and `prlimit` are allowed in part."""
 
-    seccomp: int
     audit: int
-    denied: tuple[int, ...]
+    seccomp: int
+    mmap: int
+    prlimit: int
+    allowed: tuple[int, ...]
 
 
-# Calls that no task needs, by architecture.
+# All that Python, wasmtime and the allocator use once they are loaded.
 # fmt: off
-_DENIED = {
+_CALLS = {
     "x86_64": _Calls(
-        seccomp=317,
-        audit=0xC000003E,
-        denied=(
-            # open creat openat openat2 execve execveat fork vfork clone clone3 socket connect bind listen ptrace
-            # kill tkill tgkill process_vm_readv process_vm_writev unlink unlinkat rename renameat renameat2 mount
-            # bpf io_uring_setup chdir chroot setuid setgid keyctl add_key memfd_create pidfd_open symlink link
-            # mkdir rmdir chmod chown
-            2, 85, 257, 437, 59, 322, 57, 58, 56, 435, 41, 42, 49, 50, 101, 62, 200, 234, 310, 311, 87, 263, 82,
-            264, 316, 165, 321, 425, 80, 161, 105, 106, 250, 248, 319, 434, 88, 86, 83, 84, 90, 92,
+        audit=0xC000003E, seccomp=317, mmap=9, prlimit=302,
+        allowed=(
+            # read write close poll ppoll mprotect munmap brk mremap madvise futex getrusage
+            0, 1, 3, 7, 271, 10, 11, 12, 25, 28, 202, 98,
+            # rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack restart_syscall sched_yield sched_getaffinity
+            13, 14, 15, 131, 219, 24, 204,
+            # writev getpid getppid gettid getrandom membarrier rseq exit exit_group
+            20, 39, 110, 186, 318, 324, 334, 60, 231,
+            # gettimeofday time clock_gettime clock_getres clock_nanosleep nanosleep
+            96, 201, 228, 229, 230, 35,
         ),
     ),
     "aarch64": _Calls(
-        seccomp=277,
-        audit=0xC00000B7,
-        denied=(
-            # openat openat2 execve execveat clone clone3 socket connect bind listen ptrace kill tkill tgkill
-            # process_vm_readv process_vm_writev unlinkat renameat renameat2 mount bpf io_uring_setup chdir chroot
-            # setuid setgid keyctl add_key memfd_create pidfd_open symlinkat linkat mkdirat fchmodat fchownat
-            56, 437, 221, 281, 220, 435, 198, 203, 200, 201, 117, 129, 130, 131, 270, 271, 35, 38, 276, 40, 280,
-            425, 49, 51, 146, 144, 219, 217, 279, 434, 36, 37, 34, 53, 54,
+        audit=0xC00000B7, seccomp=277, mmap=222, prlimit=261,
+        allowed=(
+            # read write close ppoll mprotect munmap brk mremap madvise futex getrusage
+            63, 64, 57, 73, 226, 215, 214, 216, 233, 98, 165,
+            # rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack restart_syscall sched_yield sched_getaffinity
+            134, 135, 139, 132, 128, 124, 123,
+            # writev getpid getppid gettid getrandom membarrier rseq exit exit_group
+            66, 172, 173, 178, 278, 283, 293, 93, 94,
+            # gettimeofday clock_gettime clock_getres clock_nanosleep nanosleep
+            169, 113, 114, 115, 101,
         ),
     ),
 }
 # fmt: on
 
 
-def watch_parent() -> None:
-    """Ends this process when its parent is gone, also in the middle of a task.
+def confine(memory_bytes: int) -> None:
+    """Limits this process, for good. `memory_bytes` is what a program may use beside the engine.
 
-    PR_SET_PDEATHSIG is not used: it fires when the *thread* that started the child ends, and agents start children from
-    worker threads.
+    Raises OSError where Linux refuses a wall that it knows.
     """
-    threading.Thread(target=_wait_for_parent, args=(os.getppid(),), daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.closerange(3, max(256, min(1 << 20, resource.getrlimit(resource.RLIMIT_NOFILE)[0])))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if sys.platform == "linux":
+        _give_up_privileges(libc)
+        _give_up_files(libc)
+    _limit_resources(memory_bytes)
+    calls = _CALLS.get(platform.machine())
+    if sys.platform == "linux" and calls:
+        _allow_calls(libc, calls)
+
+
+def end_with_parent() -> None:
+    """Ends this process when its parent is gone, also in the middle of a task. To be called before `confine`.
+
+    On Linux by the kernel, when the *thread* that started this process ends: `execution.sandbox` has one that stays.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    else:
+        threading.Thread(target=_wait_for_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def limit_cpu(seconds: float) -> None:
+    """Allows this much more processor time before SIGXCPU ends the process."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(usage.ru_utime + usage.ru_stime + seconds) + 2
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
 def _wait_for_parent(parent: int) -> None:
@@ -79,26 +117,15 @@ def _wait_for_parent(parent: int) -> None:
     os._exit(0)
 
 
-def confine(memory_bytes: int) -> None:
-    """Limits this process, for good. `memory_bytes` is what a program may use beside the engine."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.closerange(3, 256)
+def _limit_resources(memory_bytes: int) -> None:
     _limit(resource.RLIMIT_AS, _ADDRESS_SPACE_BYTES)
     _limit(resource.RLIMIT_DATA, _BASE_BYTES + memory_bytes)
+    _limit(resource.RLIMIT_STACK, _STACK_BYTES)
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_NOFILE, 3)
     if sys.platform == "linux":
         _limit(resource.RLIMIT_NPROC, 0)
-        _give_up_privileges()
-
-
-def limit_cpu(seconds: float) -> None:
-    """Allows this much more processor time before SIGXCPU ends the process."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    soft = int(usage.ru_utime + usage.ru_stime + seconds) + 2
-    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
 def _limit(what: int, value: int) -> None:
@@ -107,31 +134,51 @@ def _limit(what: int, value: int) -> None:
     resource.setrlimit(what, (value, value))
 
 
-def _give_up_privileges() -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
+def _give_up_privileges(libc: ctypes.CDLL) -> None:
+    """No program started later has more rights than this process, and this process, also root's, has no capability."""
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")
-    calls = _DENIED.get(platform.machine())
-    if calls:
-        _deny_calls(libc, calls)
+    if libc.capset(struct.pack("Ii", _CAPABILITY_VERSION, 0), bytes(24)):
+        raise OSError(ctypes.get_errno(), "capset")
 
 
-def _deny_calls(libc: ctypes.CDLL, calls: _Calls) -> None:
-    """A seccomp filter: the listed calls, another architecture's and x32's fail with EPERM, the rest pass."""
-    program = _filter(calls.audit, calls.denied)
+def _give_up_files(libc: ctypes.CDLL) -> None:
+    """A Landlock rule set without a rule: no file, TCP port, abstract socket or process outside; as the kernel can."""
+    version = libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), _LANDLOCK_VERSION_ASKED)
+    if version < 1:
+        return
+    files = 13 + (version >= 2) + (version >= 3) + (version >= 5)
+    handled = struct.pack("QQQ", (1 << files) - 1, 3 if version >= 4 else 0, 3 if version >= 6 else 0)
+    size = 24 if version >= 6 else 16 if version >= 4 else 8
+    rules = libc.syscall(_LANDLOCK_CREATE, handled, ctypes.c_size_t(size), 0)
+    if rules < 0 or libc.syscall(_LANDLOCK_RESTRICT, rules, 0):
+        raise OSError(ctypes.get_errno(), "landlock")
+    os.close(rules)
+
+
+def _allow_calls(libc: ctypes.CDLL, calls: _Calls) -> None:
+    """A seccomp filter over all threads: what is not listed, another architecture's and x32's calls fail with EPERM."""
+    program = _filter(calls)
     code = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))
-    # A kernel without seccomp leaves the resource limits, which do not depend on it.
-    libc.syscall(calls.seccomp, _SECCOMP_SET_MODE_FILTER, _SECCOMP_ALL_THREADS, header)
+    if libc.syscall(calls.seccomp, _SECCOMP_SET_MODE_FILTER, _SECCOMP_ALL_THREADS, header):
+        raise OSError(ctypes.get_errno() or errno.EPERM, "seccomp")
 
 
-def _filter(architecture: int, numbers: tuple[int, ...]) -> bytes:
-    """The filter in classic BPF: (code, jump if true, jump if false, operand) in 8 bytes each."""
-    load, equal, at_least, answer = 0x20, 0x15, 0x35, 0x06
-    allow, deny = 0x7FFF0000, 0x00050001
-    rows = [(load, 0, 0, 4), (equal, 1, 0, architecture), (answer, 0, 0, deny), (load, 0, 0, 0)]
-    count = len(numbers)
-    rows.append((at_least, count + 1, 0, 0x40000000))
-    rows += [(equal, count - k, 0, number) for k, number in enumerate(numbers)]
+def _filter(calls: _Calls) -> bytes:
+    """The filter in classic BPF: (code, jump if true, jump if false, operand) in 8 bytes each.
+
+    Words of what it sees: call number at 0, architecture at 4, the low half of argument k at 16 + 8 k.
+    """
+    load, equal, any_bit, answer = 0x20, 0x15, 0x45, 0x06
+    allow, deny = 0x7FFF0000, 0x00050000 | errno.EPERM
+    rows = [(load, 0, 0, 4), (equal, 1, 0, calls.audit), (answer, 0, 0, deny), (load, 0, 0, 0)]
+    count = len(calls.allowed)
+    rows += [(equal, count - k + 2, 0, number) for k, number in enumerate(calls.allowed)]
+    rows += [(equal, 3, 0, calls.mmap), (equal, 6, 0, calls.prlimit), (answer, 0, 0, deny), (answer, 0, 0, allow)]
+    # mmap(_, _, _, flags, ...): private memory of a fixed size, for no other is counted.
+    rows += [(load, 0, 0, 40), (any_bit, 0, 1, _MAP_UNCOUNTED), (answer, 0, 0, deny), (answer, 0, 0, allow)]
+    # prlimit(0, RLIMIT_CPU, ...): `limit_cpu`.
+    rows += [(load, 0, 0, 16), (equal, 0, 3, 0), (load, 0, 0, 24), (equal, 0, 1, resource.RLIMIT_CPU)]
     rows += [(answer, 0, 0, allow), (answer, 0, 0, deny)]
     return b"".join(struct.pack("HBBI", *row) for row in rows)

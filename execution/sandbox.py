@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,16 +21,31 @@ from protocol.wasm.bounds import MAX_INPUT_BYTES, PAGE_BYTES
 
 DEFAULT_WALL_LIMIT_S = 60.0
 DEFAULT_OUTPUT_BYTES = 1 << 20
+_CHILD = "execution.child"
 _START_LIMIT_S = 60.0
+_START_AGAIN_S = 30.0
+"""So long a child that could not start is not started again: the tasks of a chunk fail at once, not one by one."""
 _MAX_REASON_BYTES = 1_000
 
 
-class _Child:
-    """One child process and the two pipes to it."""
+class _Spawner:
+    """A thread that starts children and stays: Linux ends them when the thread that started them ends."""
 
-    def __init__(self, memory_bytes: int, wall_limit_s: float) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "execution.child", str(memory_bytes), str(wall_limit_s)],
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets the thread: the next child starts one."""
+        self._thread = ThreadPoolExecutor(1, "sandbox-spawner")
+
+    def spawn(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+        """A child process with pipes to its stdin and stdout. Raises OSError."""
+        return self._thread.submit(self._popen, arguments).result()
+
+    @staticmethod
+    def _popen(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", _CHILD, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -37,6 +53,18 @@ class _Child:
             env={},
             cwd=Path(__file__).parent.parent,
         )
+
+
+_SPAWNER = _Spawner()
+os.register_at_fork(after_in_child=_SPAWNER.reset)  # a fork has not inherited the thread
+
+
+class _Child:
+    """One child process and the two pipes to it."""
+
+    def __init__(self, memory_bytes: int, wall_limit_s: float, niceness: int) -> None:
+        self.killed = False
+        self.process = _SPAWNER.spawn([str(memory_bytes), str(wall_limit_s), str(niceness)])
         assert self.process.stdin
         assert self.process.stdout
         self._stdin, self._stdout = self.process.stdin.fileno(), self.process.stdout.fileno()
@@ -68,6 +96,18 @@ class _Child:
         del self._received[:count]
         return out
 
+    def check_silent(self) -> None:
+        """DeviceFailure where it has said what it was not asked."""
+        poll = select.poll()
+        poll.register(self._stdout, select.POLLIN)
+        if self._received or poll.poll(0):
+            raise DeviceFailure("the child spoke unasked, or ended")
+
+    def kill(self) -> None:
+        """Ends it because its owner wants that."""
+        self.killed = True
+        self.process.kill()
+
     def _ended(self) -> str:
         self.process.kill()
         return f"the child ended with status {self.process.wait()}"
@@ -89,11 +129,17 @@ def _wait(descriptor: int, event: int, deadline_s: float) -> None:
         raise DeviceFailure("past the wall limit")
 
 
+def _printable(reason: bytes) -> str:
+    """A child's words as they may stand in a log or on a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in reason.decode(errors="replace"))
+
+
 class Sandbox:
     """Runs tasks of one rewritten module, each in a fresh instance, in one child process.
 
     The child starts with the first task and again after a failure. `run` and `run_many` may be called from any thread,
-    one at a time; `kill` at any time. Limits: `limits` are the program's, `wall_limit_s` seconds for one task.
+    one at a time; `kill` at any time. Limits: `limits` are the program's, `wall_limit_s` seconds for one task;
+    `niceness` (0 to 19) is how far the child stands back behind other programs.
     """
 
     def __init__(
@@ -102,12 +148,15 @@ class Sandbox:
         limits: Limits,
         max_output_bytes: int = DEFAULT_OUTPUT_BYTES,
         wall_limit_s: float = DEFAULT_WALL_LIMIT_S,
+        niceness: int = 0,
     ) -> None:
         self._module = program_module
         self._limits = limits
         self._max_output_bytes = max_output_bytes
         self._wall_limit_s = wall_limit_s
+        self._niceness = niceness
         self._child: _Child | None = None
+        self._unusable: tuple[str, float] | None = None
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -156,7 +205,7 @@ class Sandbox:
         """Ends the child at once; a running call raises DeviceFailure."""
         child = self._child
         if child:
-            child.process.kill()
+            child.kill()
 
     def close(self) -> None:
         """Ends the child."""
@@ -176,14 +225,25 @@ class Sandbox:
 
     def _run_batch(self, batch: list[bytes], limits: TaskLimits, results: list[TaskResult]) -> None:
         child = self._child or self._start()
+        child.check_silent()
         child.send(frame(pack_batch(batch, limits)), time.monotonic() + self._wall_limit_s)
         results.extend(self._result(child, limits) for _ in batch)
 
     def _start(self) -> _Child:
-        child = self._child = _Child(self._limits.memory_pages * PAGE_BYTES, self._wall_limit_s)
+        """A child that has compiled the module. What kept one from it is said again for a while, without a new try."""
+        if self._unusable and time.monotonic() < self._unusable[1]:
+            raise DeviceFailure(self._unusable[0])
+        memory_bytes = self._limits.memory_pages * PAGE_BYTES
+        child = self._child = _Child(memory_bytes, self._wall_limit_s, self._niceness)
         deadline_s = time.monotonic() + _START_LIMIT_S
-        child.send(frame(self._module), deadline_s)
-        self._answer(child, 0, deadline_s)
+        try:
+            child.send(frame(self._module), deadline_s)
+            if self._answer(child, 0, deadline_s) != (0, 0, b"", b""):
+                raise DeviceFailure("the child's answer makes no sense")
+        except DeviceFailure as failure:
+            if not child.killed:
+                self._unusable = f"no child starts: {failure.reason}", time.monotonic() + _START_AGAIN_S
+            raise
         return child
 
     def _answer(self, child: _Child, most_bytes: int, deadline_s: float) -> tuple[int, int, bytes, bytes]:
@@ -194,7 +254,7 @@ class Sandbox:
         digest = child.receive(DIGEST_BYTES, deadline_s) if has_digest else b""
         body = child.receive(length, deadline_s)
         if status == FAILED:
-            raise DeviceFailure(body.decode(errors="replace"))
+            raise DeviceFailure(_printable(body))
         return status, wu, digest, body
 
     def _result(self, child: _Child, limits: TaskLimits) -> TaskResult:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from random import Random
 
 from protocol.merkle import TaskResult
-from protocol.messages import Binding, Session
+from protocol.messages import Binding, Receipt, Session
 from protocol.output_blob import encode_outputs
 from worker import moves
 from worker.errors import (
@@ -26,7 +26,7 @@ from worker.keystore import DeviceKey
 from worker.market_client import MarketApi
 from worker.moves import Event, Instruction
 from worker.owner import Owner
-from worker.policy import Policy
+from worker.policy import ALLOWED, Decision, Policy
 from worker.preparation import Preparation
 from worker.runner import DeviceFailure, Outcome, Runner
 from worker.state import Device, Phase
@@ -34,10 +34,15 @@ from worker.work import Work
 
 POLL_WAIT_S = 20
 ABORT_STEP_S = 0.05
+LOOK_S = 0.5
 LOG = logging.getLogger("multitude.worker")
 
 _PHASES_WITH_HEARTBEAT = (Phase.CHECKING, Phase.RUNNING, Phase.SUBMITTING)
 _CONVICTED = "device_convicted"
+
+
+class _LeaseLeft(Exception):
+    """The lease in hand is given back, because the device may not work now."""
 
 
 class Agent:
@@ -54,13 +59,16 @@ class Agent:
         clock: Callable[[], float] = time.time,
         rng: Random | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        ns_per_wu: float | None = None,
+        on_accepted: Callable[[Receipt, Sequence[TaskResult]], None] = lambda _receipt, _results: None,
     ) -> None:
-        """Resumes from the journal. Raises JournalCorrupt."""
+        """Resumes from the journal. `ns_per_wu` is the speed to offer until a lease has shown another; `on_accepted` is
+        told of each lease's receipt and results when the market has them. Raises JournalCorrupt."""
         self._key = key
         self._market = market
         self._runner = runner
         self._journal = journal
-        self._policy = policy
+        self.policy = policy
         self._owner = owner
         self._clock, self._sleep = clock, sleep
         self.device = Device(policy.terms(key.address), rng or Random(), journal.facts)
@@ -69,7 +77,12 @@ class Agent:
         self._tasks: set[asyncio.Task[None]] = set()
         self._execution: asyncio.Future[list[Outcome]] | None = None
         self._heartbeat: tuple[LeaseKey, asyncio.Task[None]] | None = None
-        self._ns_per_wu: float | None = None
+        self.ns_per_wu = ns_per_wu
+        self.decision: Decision = ALLOWED
+        self.trouble: str | None = None
+        self.refusal: str | None = None
+        self.session_until: float | None = None
+        self._on_accepted = on_accepted
         self._bound = owner is None
         self._reason = "cancelled"
         holding = self.device.book.working_on
@@ -91,9 +104,15 @@ class Agent:
         finally:
             await self._close()
 
-    def shut_down(self) -> None:
-        """Finish the lease and stop; called again: stop now. To be called in the agent's event loop."""
-        self._events.put_nowait(moves.ShutdownAsked())
+    def shut_down(self, *, now: bool = False) -> None:
+        """Finish the lease and stop; called again, or `now`: stop at once. To be called in the agent's event loop."""
+        for _ in range(2 if now else 1):
+            self._events.put_nowait(moves.ShutdownAsked())
+
+    @property
+    def tasks_done(self) -> int:
+        """Tasks of the present lease that have been run."""
+        return self._runner.tasks_done if self._execution else 0
 
     async def _close(self) -> None:
         self._stop_heartbeat()
@@ -160,6 +179,7 @@ class Agent:
                     await self._sleep(seconds)
         except MarketUnreachable as error:
             LOG.warning("%s", error.reason)
+            self.trouble, self.session_until = error.reason, None
             return moves.Unreachable(step.ticket, error.reason, error.retry_after_s)
         except SessionRefused:
             return moves.SessionLost(step.ticket)
@@ -169,6 +189,7 @@ class Agent:
         try:
             network, expires_at = await self._renew_session()
         except MarketRefused as error:
+            self.refusal = error.reason
             return self._convicted_or(error, moves.Unreachable(step.ticket, error.reason))
         LOG.info("device %s has a session with settler %s", self._key.address, network.settler)
         return moves.SessionOpened(step.ticket, network, expires_at)
@@ -178,7 +199,8 @@ class Agent:
         session = Session(self._key.address, int(self._clock()), os.urandom(32))
         expires_at = await self._market.open_session(session, self._key.sign(session, network.domain))
         await self._bind_once(network)
-        await self._market.put_offer(self._policy.offer(self._ns_per_wu))
+        await self._market.put_offer(self.policy.offer(self.ns_per_wu))
+        self.trouble, self.session_until = None, expires_at
         return network, expires_at
 
     async def _bind_once(self, network: Network) -> None:
@@ -189,14 +211,27 @@ class Agent:
             self._bound = True
 
     async def _poll(self, step: moves.Poll) -> Event:
-        if self._policy.paused:
+        if not self._may_work():
             return moves.Paused(step.ticket)
         try:
             grant = await self._market.next_lease(POLL_WAIT_S)
         except MarketRefused as error:
             LOG.warning("%s", error.reason)
+            self.refusal = error.reason
             return self._convicted_or(error, moves.SessionLost(step.ticket))
+        self.refusal = None
+        if grant is not None and not self._may_work():
+            with suppress(MarketError):
+                await self._market.release(grant.key)
+            return moves.Paused(step.ticket)
         return moves.NoLease(step.ticket) if grant is None else moves.LeaseGiven(step.ticket, grant)
+
+    def _may_work(self) -> bool:
+        """Asks the policy, and says in the log when its answer changes."""
+        before, self.decision = self.decision, self.policy.decision(self._clock())
+        if before.reason != self.decision.reason:
+            LOG.info("%s", self.decision.reason or "working again")
+        return self.decision.allowed
 
     async def _prepare(self, step: moves.Prepare, grant: Grant) -> Event:
         try:
@@ -208,7 +243,9 @@ class Agent:
         started = time.perf_counter()
         try:
             self._execution = asyncio.ensure_future(asyncio.to_thread(self._runner.run, work))
-            outcomes = await asyncio.shield(self._execution)
+            outcomes = await self._outcomes(self._execution)
+        except _LeaseLeft as left:
+            return moves.DeviceFailed(step.ticket, str(left))
         except (DeviceFailure, OSError) as error:
             return moves.DeviceFailed(step.ticket, f"this device failed: {error}")
         finally:
@@ -216,9 +253,19 @@ class Agent:
                 self._execution = None
         results, outputs = _results(work, outcomes)
         total_wu = sum(result.wu for result in results)
-        self._ns_per_wu = (time.perf_counter() - started) * 1e9 / total_wu
+        self.ns_per_wu = (time.perf_counter() - started) * 1e9 / total_wu
         LOG.info("%d tasks computed, %d WU", len(results), total_wu)
         return moves.ResultsComputed(step.ticket, results, self._journal.keep_outputs(outputs))
+
+    async def _outcomes(self, execution: "asyncio.Future[list[Outcome]]") -> list[Outcome]:
+        """What the execution comes to. Raises _LeaseLeft once the policy has waited for it long enough."""
+        while not execution.done():
+            await asyncio.wait([execution], timeout=LOOK_S)
+            reason = None if execution.done() else self.policy.leave(self._clock())
+            if reason is not None:
+                await self._abort()
+                raise _LeaseLeft(reason)
+        return execution.result()
 
     async def _submit(self, step: moves.Submit) -> Event:
         outputs = self._journal.outputs(step.outputs)
@@ -239,6 +286,7 @@ class Agent:
                 return moves.PeriodClosed(step.ticket, error.period)
             return self._convicted_or(error, moves.ResultsRefused(step.ticket, error.code, error.reason))
         LOG.info("lease %s accepted: %d tasks in period %d", step.key, step.receipt.count, step.receipt.period)
+        self._on_accepted(step.receipt, step.results)
         return moves.Accepted(step.ticket)
 
     def _record(self, fact: Fact) -> None:

@@ -3,6 +3,10 @@
 WorkerError
 ├── SettingsInvalid       an option or an environment variable that cannot be used
 ├── KeyUnusable           a key file that is missing, open to others, malformed, or a wrong passphrase
+├── SandboxUnusable       this machine cannot run a program in the sandbox
+├── ChainUnusable         no RPC, another chain, contracts that are not those that were agreed to
+├── MoneyRefused          a payment, stake or claim that cannot be made, with the reason
+│   └── KeyElsewhere      it takes the owner's key, which is not on this machine
 ├── JournalBusy           another agent of the same device runs on this journal
 ├── JournalCorrupt        a journal that contradicts itself: nothing may be signed on it
 ├── LeaseRefused          a lease, bid, manifest, program or input that does not stand up to checking
@@ -28,6 +32,22 @@ class SettingsInvalid(WorkerError):
 
 class KeyUnusable(WorkerError):
     """A key cannot be read, or not safely."""
+
+
+class SandboxUnusable(WorkerError):
+    """This machine cannot run a program in the sandbox."""
+
+
+class ChainUnusable(WorkerError):
+    """The chain cannot be read, or is another than the settings were made for."""
+
+
+class MoneyRefused(WorkerError):
+    """A payment, stake or claim cannot be made."""
+
+
+class KeyElsewhere(MoneyRefused):
+    """The owner's key is not on this machine."""
 
 
 class JournalBusy(WorkerError):

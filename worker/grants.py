@@ -13,6 +13,7 @@ from worker.errors import LeaseRefused
 
 HEARTBEAT_MIN_S = 0.2
 HEARTBEAT_MAX_S = 3_600.0
+BID_SIGNATURE_BYTES_MAX = 4_096
 
 
 class LeaseKey(NamedTuple):
@@ -135,7 +136,7 @@ class Grant:
             period=uint_from_json(fields.get("period"), 32, "period"),
             base=ReceiptBase.from_json(fields.get("receiptBase")),
             bid=Bid.from_json(fields.get("bid")),
-            bid_signature=from_hex(fields.get("bidSignature"), 65, "bidSignature"),
+            bid_signature=_bid_signature(fields.get("bidSignature")),
             program=program_from_json(fields.get("program")),
             heartbeat_s=float(heartbeat),
         )
@@ -165,9 +166,11 @@ class Terms:
 
 
 def check_grant(grant: Grant, network: Network, terms: Terms, now: float) -> None:
-    """LeaseRefused unless the lease is the settler's, over a bid that its buyer signed, and on the device's terms.
+    """LeaseRefused unless the lease is the settler's, of the bid's own job, and on the device's terms.
 
-    `now` is in Unix seconds. Checked here is all that needs neither blobs nor the journal.
+    `now` is in Unix seconds. Checked here is all that needs neither blobs nor the journal. Whether the buyer signed is
+    for the escrow: a contract wallet's signature can be judged by its contract alone, and a settler that made a bid up
+    would gain nothing that it could not have by posting no receipt.
     """
     try:
         _check_signatures(grant, network)
@@ -183,11 +186,17 @@ def _check_signatures(grant: Grant, network: Network) -> None:
     bid.check_rules()
     if bid.job_id != lease.job_id:
         raise LeaseRefused("the lease is of another job than the bid opens")
-    bid.check_signature(network.domain, grant.bid_signature, bid.buyer)
     settler = network.settler if bid.settler == ZERO_ADDRESS else bid.settler
     lease.check_signature(network.domain, grant.signature, settler)
     if grant.program.program_id != bid.program_id:
         raise LeaseRefused("the program's facts are not those that the bid names")
+
+
+def _bid_signature(value: object) -> bytes:
+    signature = from_hex(value, None, "bidSignature")
+    if len(signature) > BID_SIGNATURE_BYTES_MAX:
+        raise EncodingInvalid(f"bidSignature has {len(signature)} bytes, at most {BID_SIGNATURE_BYTES_MAX}")
+    return signature
 
 
 def _check_spans(grant: Grant, terms: Terms) -> None:

@@ -6,15 +6,19 @@ After a crash at any point the lines read back are the facts up to some moment; 
 import fcntl
 import json
 import os
+import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import IO
 
 from protocol.blobs import blob_id
+from worker.control import LOCK_FILE
 from worker.errors import JournalBusy, JournalCorrupt
 from worker.facts import Fact, fact_from_json, fact_to_json
 
 COMPACT_ABOVE_BYTES = 256 * 1024
+LOCK_TRIES = 5
+LOCK_PAUSE_S = 0.02
 _FILE = "journal.jsonl"
 _OUTPUTS = "outputs"
 
@@ -26,7 +30,7 @@ class Journal:
         """Opens or makes it. Raises JournalBusy, JournalCorrupt, OSError."""
         self._folder = folder
         (folder / _OUTPUTS).mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = _locked(folder / "lock")
+        self._lock = _locked(folder / LOCK_FILE)
         self._path = folder / _FILE
         self.facts: tuple[Fact, ...] = self._read()
         self._file = self._path.open("ab")
@@ -111,7 +115,20 @@ class Journal:
             with self._path.open("r+b") as file:
                 file.truncate(whole)
                 os.fsync(file.fileno())
-        return tuple(_fact(number, line) for number, line in enumerate(data[:whole].splitlines(), 1))
+        return _facts(data[:whole])
+
+
+def read_facts(folder: Path) -> tuple[Fact, ...]:
+    """The facts of a journal that an agent may be writing at the same time. Raises JournalCorrupt, OSError."""
+    try:
+        data = (folder / _FILE).read_bytes()
+    except FileNotFoundError:
+        return ()
+    return _facts(data[: data.rfind(b"\n") + 1])
+
+
+def _facts(lines: bytes) -> tuple[Fact, ...]:
+    return tuple(_fact(number, line) for number, line in enumerate(lines.splitlines(), 1))
 
 
 def _fact(number: int, line: bytes) -> Fact:
@@ -126,13 +143,17 @@ def _line(fact: Fact) -> bytes:
 
 
 def _locked(path: Path) -> IO[bytes]:
+    """Takes the lock; tried again for a moment, because `control.is_running` holds it for one."""
     file = path.open("ab")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise JournalBusy(f"another agent of this device holds {path}") from error
-    return file
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(LOCK_PAUSE_S)
+        else:
+            return file
+    file.close()
+    raise JournalBusy(f"another agent of this device holds {path}")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,10 +3,12 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from protocol.encoding import checksum_address, from_hex
+from protocol.encoding import checksum_address, from_hex, to_hex
 from protocol.errors import ProtocolError
 from protocol.messages import Binding, Domain
+from worker.control import write_whole
 from worker.errors import SettingsInvalid
 from worker.keystore import DeviceKey, load_key
 
@@ -28,6 +30,30 @@ class Owner:
         except ProtocolError as error:
             raise SettingsInvalid(f"the owner's signature is not of this device: {error.reason}") from None
         return self.signature or b""
+
+
+def binding_to_sign(binding: Binding, domain: Domain) -> dict[str, Any]:
+    """The binding as a wallet takes it in eth_signTypedData_v4."""
+    names = {"name": "string", "version": "string", "chainId": "uint256", "verifyingContract": "address"}
+    return {
+        "types": {
+            "EIP712Domain": [{"name": name, "type": kind} for name, kind in names.items()],
+            "Binding": [{"name": field.json_name, "type": field.type} for field in Binding.fields],
+        },
+        "primaryType": "Binding",
+        "domain": {
+            "name": "Multitude",
+            "version": "1",
+            "chainId": domain.chain_id,
+            "verifyingContract": domain.verifying_contract,
+        },
+        "message": binding.to_json(),
+    }
+
+
+def write_consent(path: Path, owner: str, signature: bytes) -> None:
+    """Keeps the owner's signature of the binding where `load_owner` reads it."""
+    write_whole(path, json.dumps({"owner": owner, "ownerSignature": to_hex(signature)}))
 
 
 def load_owner(address: str | None, key_file: Path | None, binding_file: Path | None) -> Owner | None:

@@ -76,6 +76,13 @@ def operand_recursion(height: int) -> str:
     return guest("local.get 1 call $f i64.extend_i32_u", extra=function)
 
 
+def result_recursion(height: int) -> str:
+    """Endless recursion with that many results of calls alive over the call: no instruction of it computes them."""
+    results = " ".join(f"i32.const {8 * k} call $g" for k in range(height))
+    function = f"(func $f {results} call $f {'i64.store ' * height})"
+    return guest("call $f i64.const 0", extra=f"(func $g (result i64) i32.const 0 i64.load) {function}")
+
+
 def parameter_recursion(count: int) -> str:
     """Endless recursion with that many arguments."""
     arguments = " ".join(f"local.get {k} i64.const 1 i64.add" for k in range(count))
@@ -134,6 +141,7 @@ FRAME_TRAPS = {
     "recursion with 400 i32 locals": recursion(400, "i32"),
     "recursion with 1,000 locals": recursion(1_000),
     "recursion with 900 operands": operand_recursion(900),
+    "recursion with 500 results of calls": result_recursion(500),
     "recursion with 64 parameters": parameter_recursion(64),
     "indirect recursion": INDIRECT_RECURSION,
     "recursion with hoisted products": HOISTED_PRODUCTS,

@@ -29,6 +29,7 @@ from tests.worker.fake_market import (
     inputs_of,
     make_bid,
 )
+from worker import control
 from worker.agent import Agent
 from worker.errors import MarketRefused, MarketUnreachable, SessionRefused
 from worker.facts import LeaseSettled, ReceiptSigned
@@ -60,6 +61,10 @@ class EchoRunner:
                 raise action
             action()
         return [Outcome(Status.OK, task.input[:1], 100 + task.index) for task in work.tasks]
+
+    @property
+    def tasks_done(self):
+        return 0
 
     def abort(self):
         self.aborted.set()
@@ -321,12 +326,12 @@ async def test_device_failure_releases_and_tries_again(bench):
 
 
 async def test_pause_takes_no_lease_until_resumed(bench):
-    bench.policy.pause()
+    control.pause(bench.folder, START)
     agent = bench.agent()
     running = asyncio.create_task(agent.run())
     await until(lambda: bench.clock.now >= START + 5)
     assert bench.market.lease_ids == 0
-    bench.policy.resume()
+    control.resume(bench.folder)
     await asyncio.wait_for(bench.market.idle.wait(), 10)
     agent.shut_down()
     await running

@@ -6,7 +6,10 @@ import sys
 import pytest
 
 from protocol.signing import address_of
+from tests.worker.desk import as_measured
 from tests.worker.fake_market import DEVICE
+from worker import control
+from worker.control import Wish
 from worker.facts import Convicted
 from worker.journal import Journal
 
@@ -17,6 +20,7 @@ def command(tmp_path, *arguments, **environment):
     key = tmp_path / "device.key"
     key.touch(0o600)
     key.write_text(DEVICE.hex())
+    as_measured(tmp_path / "state")
     variables = {"WORKER_KEY_FILE": str(key), "WORKER_STATE_DIR": str(tmp_path / "state"), **environment}
     return subprocess.Popen(
         [sys.executable, "-m", *arguments],
@@ -78,14 +82,18 @@ def test_second_agent_of_a_device_is_refused(tmp_path):
 
 
 @pytest.mark.slow
-def test_convicted_device_stands_by_until_it_is_stopped(tmp_path):
+@pytest.mark.parametrize("by_command", [False, True])
+def test_convicted_device_stands_by_until_it_is_stopped(tmp_path, by_command):
     journal = Journal(tmp_path / "state" / address_of(DEVICE).lower())
     journal.append(Convicted())
     journal.close()
     process = command(tmp_path, "worker", "run", WORKER_MARKET_URL=NOBODY)
     said_before(process, "stands by")
     assert process.poll() is None
-    process.send_signal(signal.SIGTERM)
+    if by_command:
+        control.ask(tmp_path / "state" / address_of(DEVICE).lower(), Wish.STOP)
+    else:
+        process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=10)
     assert "convicted" in out
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from protocol.encoding import ZERO_ADDRESS
-from protocol.errors import ProtocolError
+from protocol.errors import EncodingInvalid, ProtocolError
 from protocol.messages import Bid
 from protocol.signing import address_of
 from tests.worker.fake_market import (
@@ -21,7 +21,7 @@ from tests.worker.fake_market import (
     make_grant,
 )
 from worker.errors import LeaseRefused
-from worker.grants import Grant, Network, Terms, check_grant
+from worker.grants import BID_SIGNATURE_BYTES_MAX, Grant, Network, Terms, check_grant
 
 BID = make_bid(inputs_of(10))
 TERMS = Terms(address_of(DEVICE), PRICE, 4)
@@ -49,9 +49,15 @@ def test_lease_of_another_network_is_refused():
     assert "signed by" in refusal(replace(grant, signature=grant.lease.sign(elsewhere, SETTLER)))
 
 
-def test_bid_that_the_buyer_did_not_sign_is_refused():
-    grant = make_grant(BID)
-    assert "signed by" in refusal(replace(grant, bid_signature=BID.sign(DOMAIN, OTHER)))
+def test_bid_signature_past_the_markets_bound_is_refused():
+    value = make_grant(BID).to_json() | {"bidSignature": "0x" + "ab" * (BID_SIGNATURE_BYTES_MAX + 1)}
+    with pytest.raises(EncodingInvalid, match="bidSignature"):
+        Grant.from_json(value)
+
+
+def test_bid_signature_of_a_contract_wallet_is_for_the_escrow_to_judge():
+    value = make_grant(BID).to_json() | {"bidSignature": "0x" + "ab" * BID_SIGNATURE_BYTES_MAX}
+    check_grant(Grant.from_json(value), NETWORK, TERMS, START)
 
 
 @pytest.mark.parametrize("field", [field.name for field in Bid.fields])

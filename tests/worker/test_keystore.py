@@ -117,12 +117,3 @@ def test_no_consent_means_no_owner():
 def test_policy_outside_its_bounds_is_refused(tmp_path, price, cpus, pages):
     with pytest.raises(SettingsInvalid):
         Policy(tmp_path, price, cpus, pages)
-
-
-def test_pause_is_seen_until_resumed(tmp_path):
-    policy = Policy(tmp_path / "new", 1, 1, 1)
-    assert not policy.paused
-    policy.pause()
-    assert policy.paused
-    policy.resume()
-    assert not policy.paused

@@ -14,6 +14,7 @@ import pytest
 
 from protocol.signing import address_of
 from tests.market.world import PRICE, world_on
+from tests.worker.desk import as_measured
 from tests.worker.fake_market import DEVICE
 from tests.worker.test_against_market import Stage
 from worker.facts import ReceiptSigned
@@ -73,6 +74,7 @@ def serving(kill_at, after):
 
 
 def start(url, folder):
+    as_measured(folder)
     key = folder / "device.key"
     key.touch(0o600)
     key.write_text(DEVICE.hex())
