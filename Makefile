@@ -39,7 +39,7 @@ COMPILE := $(UV) pip compile --quiet --python-version 3.11 --universal --generat
 
 UPGRADED := $(if $(filter 1,$(UPGRADE)), --upgrade)
 
-.PHONY: help setup environments run lint format test test-python test-contracts fuzz bench gas lock clean distclean
+.PHONY: help setup environments run lint format test test-python test-contracts fuzz bench chaos gas lock clean distclean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ fuzz: environments ## a million random calls against the contracts' invariants (
 
 bench: setup ## measure the figures of the design that need no chain; writes var/bench
 	@exec $(BIN)/python -m deploy.bench
+
+chaos: setup ## kill every part in every state (docs/chaos.md); SEED=1 PARTS=device,anvil STATES=leased,window WHOLE=0
+	@exec $(BIN)/python -m deploy.chaos --seed $(or $(SEED),1) --parts "$(PARTS)" --states "$(STATES)" --whole $(or $(WHOLE),1)
 
 gas: setup ## measure gas for a settled task; writes var/bench
 	@exec $(BIN)/python -m deploy.bench gas
