@@ -1,6 +1,6 @@
 """`python -m deploy.bench [figure ...]`: measures, prints tables and writes var/bench/<figure>.json.
 
-Without arguments: all figures that need no chain. A figure that misses its target is printed as such and is no error.
+Without arguments: all figures but gas. A figure that misses its target is printed as such and is no error.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from pathlib import Path
 from rich.console import Console
 
 from deploy.bench import report
+from deploy.bench.delay import measure_delay
 from deploy.bench.gas import measure_gas
 from deploy.bench.overhead import measure_overhead
 from deploy.bench.rewriting import measure_rewriting
 from deploy.bench.sandbox import measure_sandbox
+from deploy.bench.throughput import measure_throughput
 from deploy.local.supervisor import StopRequested, SupervisorError, stop_on_signals
 from deploy.toolchain import ROOT
 
-WITHOUT_CHAIN = ("rewriting", "overhead", "sandbox")
-FIGURES = (*WITHOUT_CHAIN, "gas")
+TIMED = ("rewriting", "overhead", "sandbox", "throughput", "delay")
+FIGURES = (*TIMED, "gas")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -48,6 +50,12 @@ def measure(figure: str, folder: Path, console: Console) -> Path:
     elif figure == "overhead":
         found = overhead = measure_overhead()
         report.print_overhead(console, overhead)
+    elif figure == "throughput":
+        found = throughput = measure_throughput(folder)
+        report.print_throughput(console, throughput)
+    elif figure == "delay":
+        found = delay = measure_delay(folder)
+        report.print_delay(console, delay)
     else:
         found = sandbox = measure_sandbox()
         report.print_sandbox(console, sandbox)
@@ -60,7 +68,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with stop_on_signals():
             report.print_load(console)
-            for figure in options.figures or WITHOUT_CHAIN:
+            for figure in options.figures or TIMED:
                 console.print(f"written: {measure(figure, options.folder, console)}", soft_wrap=True)
     except StopRequested as stop:
         return stop.exit_status

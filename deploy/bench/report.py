@@ -11,11 +11,13 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.table import Table
 
+from deploy.bench.delay import DelayFigure
 from deploy.bench.gas import GasFigure
 from deploy.bench.overhead import LEAF_TASKS, OverheadFigure
 from deploy.bench.rewriting import TARGET as REWRITING_TARGET
 from deploy.bench.rewriting import RewritingFigure
 from deploy.bench.sandbox import SandboxFigure
+from deploy.bench.throughput import ThroughputFigure
 
 
 class Figure(Protocol):
@@ -49,7 +51,7 @@ def print_load(console: Console) -> None:
 
 def print_gas(console: Console, figures: Sequence[GasFigure]) -> None:
     """The figure of the design, then where the gas goes."""
-    title = "Gas for a settled task, from openJob to the claim: 3 seats, one claim, owners paid by transfer"
+    title = "Gas for a settled task, from openJob to the claim: 3 seats, one claim, all paid by credit"
     heads = ("tasks", "devices", "tasks a span", "gas", "gas a task", "next epoch", "target", "")
     rows = [
         (
@@ -127,6 +129,41 @@ def print_sandbox(console: Console, figures: Sequence[SandboxFigure]) -> None:
     title = f"Tasks a second through one sandbox, N = {figures[0].tasks:,}"
     heads = ("program", "run", "run and hashed into a result tree")
     rows = [(f.program, f"{f.run_per_s:,.0f}", f"{f.with_leaves_per_s:,.0f}") for f in figures]
+    console.print(_table(title, heads, rows))
+
+
+def print_throughput(console: Console, figures: Sequence[ThroughputFigure]) -> None:
+    """Tasks a second beside Celery's."""
+    title = f"Tasks a second, no-op, N = {figures[0].tasks:,}, {figures[0].devices} devices or Celery processes"
+    heads = ("way", "tasks a second", "over plain Celery", "target", "")
+    rows = [
+        (
+            figure.way,
+            f"{figure.per_s:,.0f}",
+            f"{figure.over_celery:.2f}",
+            f"{figure.target:.0f}" if figure.target else "",
+            "" if not figure.target else "met" if figure.over_celery >= figure.target else "not met",
+        )
+        for figure in figures
+    ]
+    console.print(_table(title, heads, rows))
+
+
+def print_delay(console: Console, figures: Sequence[DelayFigure]) -> None:
+    """Seconds after the bid."""
+    title = "Seconds from the signed bid, whole local network, nobody lies"
+    heads = ("clocks", "tasks", "devices", "first accepted", "first attested", "all final and paid")
+    rows = [
+        (
+            figure.profile,
+            f"{figure.tasks:,}",
+            figure.devices,
+            f"{figure.first_accepted_s:.1f}",
+            f"{figure.first_attested_s:.0f}",
+            f"{figure.all_final_s:.0f}",
+        )
+        for figure in figures
+    ]
     console.print(_table(title, heads, rows))
 
 

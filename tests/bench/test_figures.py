@@ -3,9 +3,12 @@
 import json
 
 import pytest
+from rich.console import Console
 
+from chain.codec import Event
 from deploy.bench import __main__ as command
 from deploy.bench import report, rewriting
+from deploy.bench.delay import last_reveal
 from deploy.bench.overhead import (
     OverheadFigure,
     drawn_replay_wu,
@@ -15,6 +18,7 @@ from deploy.bench.overhead import (
 )
 from deploy.bench.rewriting import Guest, Workload, measure_rewriting
 from deploy.bench.sandbox import measure_sandbox, no_op
+from deploy.bench.throughput import ThroughputFigure
 from programs.catalogue import CATALOGUE
 from programs.digits.reference import expected_output
 
@@ -85,6 +89,27 @@ def test_verdict_says_by_how_much_a_target_is_missed():
     assert report.verdict(160, 80) == "not met: 2.00 times"
     assert report.verdict(80, 80) == "met"
     assert report.verdict(80, None) == ""
+
+
+def reveal(epoch, block):
+    return Event("Revealed", "Attestations", {"epochId": epoch}, block, bytes(32), bytes(32), 0)
+
+
+def test_last_reveal_is_of_the_epoch_that_was_revealed_first():
+    assert last_reveal([reveal(2, 7), reveal(1, 8), reveal(2, 9), reveal(1, 30)]) == 9
+
+
+def test_last_reveal_without_reveals_raises():
+    with pytest.raises(ValueError):
+        last_reveal([])
+
+
+def test_print_throughput_says_whether_the_target_is_met(capsys):
+    slow, quick = (ThroughputFigure("leases", 10, 2, 100.0, ratio, 2.0) for ratio in (1.99, 2.0))
+    report.print_throughput(Console(width=120), [slow])
+    assert "not met" in capsys.readouterr().out
+    report.print_throughput(Console(width=120), [quick])
+    assert "not met" not in capsys.readouterr().out
 
 
 def test_write_figures_replaces_the_file(tmp_path):
