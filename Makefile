@@ -39,7 +39,7 @@ COMPILE := $(UV) pip compile --quiet --python-version 3.11 --universal --generat
 
 UPGRADED := $(if $(filter 1,$(UPGRADE)), --upgrade)
 
-.PHONY: help setup environments run lint format test test-python test-contracts fuzz bench chaos gas lock clean distclean
+.PHONY: help setup environments run lint format test test-python test-contracts fuzz fuzz-api bench chaos gas lock clean distclean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,7 +78,10 @@ endif
 fuzz: environments ## a million random calls against the contracts' invariants (docs/invariants.md); some 20 minutes
 	FOUNDRY_INVARIANT_RUNS=4000 $(FORGE) test --match-contract MarketTest
 
-bench: setup ## measure the figures of the design that need no chain; writes var/bench
+fuzz-api: environments ## 300 examples of schemathesis for every operation of the API, instead of the few in `make test`; some 30 minutes
+	HOSTILE_EXAMPLES=300 $(BIN)/python -m pytest tests/hostile/test_schema.py
+
+bench: setup ## measure the figures of the design that are times and shares; writes var/bench
 	@exec $(BIN)/python -m deploy.bench
 
 chaos: setup ## kill every part in every state (docs/chaos.md); SEED=1 PARTS=device,anvil STATES=leased,window WHOLE=0
