@@ -60,6 +60,7 @@ contract Panel is IPanel {
     mapping(bytes32 gameId => Game) private _games;
     mapping(bytes32 gameId => GameState) private _outcomes;
     mapping(bytes32 gameId => address[]) private _winners;
+    mapping(bytes32 leaf => bytes32 gameId) private _firstGames; // the first of a leaf's that is not lost
     mapping(bytes32 subject => Ballot.Box) private _ballots;
     mapping(address verifier => uint32) private _seatGames; // open games whose bond is a seat
     mapping(bytes32 attestation => bool) private _slashed;
@@ -116,6 +117,7 @@ contract Panel is IPanel {
         game.leafNumber = leafNumber;
         game.task = task;
         game.seatBond = seatBond;
+        _noteFirst(gameId, leaf.epochId, leafHash);
         emit ChallengeOpened(gameId, leaf.epochId, device, msg.sender, leafHash, leafNumber, task, seatBond);
         _drawPanel(gameId, 0);
 
@@ -171,6 +173,7 @@ contract Panel is IPanel {
         _outcomes[gameId] = outcome;
         if (game.seatBond) --_seatGames[game.opener];
         if (outcome == GameState.Hung) voidedLeaves[game.epochId] |= uint128(1) << game.leafNumber;
+        if (outcome == GameState.Upheld) _winners[gameId] = winnersOf(gameId);
         address[] memory majority = _majority(game.subject, outcome);
         _returnBonds(gameId, game, outcome, majority);
         emit ChallengeResolved(gameId, game.device, outcome);
@@ -261,8 +264,14 @@ contract Panel is IPanel {
     }
 
     /// @inheritdoc IPanel
-    function winnersOf(bytes32 gameId) external view returns (address[] memory) {
-        return _winners[gameId];
+    function winnersOf(bytes32 gameId) public view returns (address[] memory winners) {
+        winners = _winners[gameId];
+        if (winners.length != 0) return winners;
+        // INVARIANT: where no seat accused, the first opener wins: a copied challenge that is quicker decided earns nothing.
+        Game storage game = _games[gameId];
+        bytes32 first = _firstGames[keccak256(abi.encode(game.epochId, game.leafHash))];
+        winners = new address[](1);
+        winners[0] = _games[_isLost(first) ? gameId : first].opener;
     }
 
     // --- opening, inside
@@ -295,7 +304,17 @@ contract Panel is IPanel {
         return device.owner;
     }
 
-    /// @dev The drawn seats that revealed "wrong" share the winner's part, else the opener has it.
+    function _noteFirst(bytes32 gameId, uint64 epochId, bytes32 leafHash) private {
+        bytes32 leaf = keccak256(abi.encode(epochId, leafHash));
+        bytes32 first = _firstGames[leaf];
+        if (first == 0 || _isLost(first)) _firstGames[leaf] = gameId;
+    }
+
+    function _isLost(bytes32 gameId) private view returns (bool) {
+        return _outcomes[gameId] == GameState.Rejected || _outcomes[gameId] == GameState.Hung;
+    }
+
+    /// @dev The drawn seats that revealed "wrong" share the winner's part.
     function _nameWinners(
         bytes32 gameId,
         uint64 epochId,
@@ -313,7 +332,6 @@ contract Panel is IPanel {
             winners.push(drawn[i]);
             if (drawn[i] == msg.sender) openerAccuses = true;
         }
-        if (winners.length == 0) winners.push(msg.sender);
     }
 
     /// @dev Takes one of the opener's seats as the bond.

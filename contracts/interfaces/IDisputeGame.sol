@@ -25,7 +25,8 @@ interface IDisputeGame {
     /// @notice Accuses task `task` (its position in the receipt) of an unsettled leaf during the window, on the device's signed receipt.
     /// The bond is `challengeBond` of native coin, or with no coin sent, where the opener's own revealed verdict for this leaf is "wrong", its seat.
     /// `verdicts` must hold the revealed verdict, whatever it says, of every verifier that was drawn for the leaf and revealed:
-    /// those that said "wrong" get the winner's share, else the opener (so copying a seat's call earns nothing).
+    /// those that said "wrong" get the winner's share, else whoever opened the leaf's first game that is not lost by then (so
+    /// copying a call earns nothing).
     /// Without native coin the bond is the opener's seat: it must be one of those that said "wrong", and holds at most as
     /// many games at a time as seats in the epoch's snapshot.
     /// One game for each (leaf, task, opener); games are independent.

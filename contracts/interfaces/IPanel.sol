@@ -102,6 +102,7 @@ interface IPanel is IDisputeGame {
     /// @notice Native coin owed to an account (bonds that came back, panel pay); pulled by `withdraw`.
     function owed(address account) external view returns (uint256);
     function withdraw(address account) external;
-    /// @notice Accounts that get the winner's share when the game is upheld.
+    /// @notice Accounts that get the winner's share when the game is upheld: the drawn seats that said "wrong", else the opener of the
+    /// leaf's first game that is not lost.
     function winnersOf(bytes32 gameId) external view returns (address[] memory);
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 import brownie
 
+from protocol.verdicts import Verdict
 from tests.contracts.actors import Epoch, Job, Work
 from tests.contracts.chain import advance, now, reverts, set_next_time
 from tests.contracts.conftest import struct
@@ -205,3 +206,22 @@ def account_of(market: Any, owner: Any) -> Any:
     account = brownie.accounts.add(owner.key.hex())
     market.world.deployer.transfer(account, 10**17)
     return account
+
+
+def test_unavailable_with_one_voice_for_wrong_costs_the_settler_nothing(market: Any, job: Job) -> None:
+    """Withheld data slashes nobody, whatever the minority says: else one seat could drain an honest settler's bond."""
+    work = market.poor.work(job, [0])
+    epoch = market.settler.post(work).attest(silent=market.verifiers)
+    transaction = market.world.attestations.redraw(epoch.ref(work), [], {"from": market.stranger})
+    subject = bytes(transaction.events["RedrawOpened"]["subject"])
+    seats = market.world.attestations.ballotSeats
+    market.world.mine_until(lambda: len(set(seats(subject))) == 3)
+    voters = [seat for seat in market.verifiers if seat.address in seats(subject)]
+    votes = dict(zip(voters, (Verdict.WRONG, Verdict.UNAVAILABLE, Verdict.UNAVAILABLE), strict=True))
+    for voter, vote in votes.items():
+        voter.commit_vote(subject, vote, market.world.attestations)
+    for voter, vote in votes.items():
+        voter.reveal_vote(subject, vote, market.world.attestations)
+    market.world.attestations.settleRedraw(epoch.ref(work), {"from": market.stranger})
+    assert job.state["available"] == job.bid.budget
+    assert market.settler.bond == SETTLER_BOND

@@ -128,9 +128,9 @@ def test_conviction_takes_every_unclaimed_leaf_of_the_device(market: Any, lie: W
 
 
 def test_conviction_reaches_stake_that_the_liar_asked_back_before_it_was_drawn(market: Any, lie: Work) -> None:
-    epoch = market.settler.post(lie)
     owner = brownie.accounts.add(market.poor.owner.key.hex())
     market.world.deployer.transfer(owner, 10**17)
+    epoch = market.settler.post(lie)  # one block before the beacon's may be spent, and no more
     market.world.vault.requestUnstake(market.poor.address, 30 * P, {"from": owner})
     epoch.attest(lambda seed: len(epoch.seats_of(lie, seed)) == 1 and bool(epoch.drawn(lie, seed)))
     supply = int(market.world.token.totalSupply())
