@@ -33,13 +33,14 @@ BOOTSTRAP := var/bootstrap/.made
 PRODUCT := .venv/.made
 CONTRACTS := .venv-contracts/.made
 NODE := node_modules/.made
+SLITHER := var/slither/.made
 COMPILED := build/.made
 FORGE = $(firstword $(wildcard node_modules/@foundry-rs/forge-*/bin/forge))
 COMPILE := $(UV) pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 UPGRADED := $(if $(filter 1,$(UPGRADE)), --upgrade)
 
-.PHONY: help setup environments run lint format test test-python test-contracts fuzz fuzz-api bench chaos gas lock clean distclean
+.PHONY: help setup environments run lint format test test-python test-contracts fuzz fuzz-api slither bench chaos gas lock clean distclean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +82,9 @@ fuzz: environments ## a million random calls against the contracts' invariants (
 fuzz-api: environments ## 300 examples of schemathesis for every operation of the API, instead of the few in `make test`; some 30 minutes
 	HOSTILE_EXAMPLES=300 $(BIN)/python -m pytest tests/hostile/test_schema.py
 
+slither: environments $(SLITHER) ## static analysis of the contracts; fails on what docs/slither.md does not explain
+	$(BIN)/python -m deploy.toolchain.slither
+
 bench: setup ## measure the figures of the design that are times and shares; writes var/bench
 	@exec $(BIN)/python -m deploy.bench
 
@@ -93,6 +97,7 @@ gas: setup ## measure gas for a settled task; writes var/bench
 lock: $(BOOTSTRAP) ## write the locks from pyproject.toml, requirements/*.in and package.json; UPGRADE=1 takes newer versions
 	$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt$(UPGRADED)
 	$(COMPILE) requirements/contracts.in -o requirements/contracts.txt$(UPGRADED)
+	$(COMPILE) requirements/slither.in -o requirements/slither.txt$(UPGRADED)
 	$(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt$(UPGRADED)
 	npm install --package-lock-only --ignore-scripts
 
@@ -122,6 +127,12 @@ $(CONTRACTS): $(BOOTSTRAP) requirements/contracts.txt
 	@echo "setup: .venv-contracts"
 	@test -x .venv-contracts/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv-contracts
 	@BROWNIE_NOCOMPILE=1 $(UV) pip sync --quiet --python .venv-contracts/bin/python --require-hashes --no-binary eth-brownie requirements/contracts.txt
+	@touch $@
+
+$(SLITHER): $(BOOTSTRAP) requirements/slither.txt
+	@echo "setup: slither"
+	@test -x var/slither/bin/python || $(UV) venv --quiet --python $(PYTHON) var/slither
+	@$(UV) pip sync --quiet --python var/slither/bin/python --require-hashes requirements/slither.txt
 	@touch $@
 
 $(COMPILED): $(CONTRACTS) $(NODE) brownie-config.yaml $(shell find contracts -name '*.sol')
