@@ -46,7 +46,7 @@ def test_guest_of_either_module_computes_the_reference():
 
 def test_measure_rewriting_every_workload_has_a_ratio():
     figures = measure_rewriting([Workload(w.program, w.input, 3) for w in rewriting.WORKLOADS], 3)
-    assert {figure.program for figure in figures} == CATALOGUE.keys()
+    assert {figure.program for figure in figures} == {"digits", "matmul", "sha256-chain"} <= CATALOGUE.keys()
     assert all(figure.plain_us > 0 and figure.ratio_low <= figure.ratio <= figure.ratio_high for figure in figures)
 
 

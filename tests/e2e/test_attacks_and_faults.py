@@ -58,7 +58,7 @@ def check_results(play, job, count):
 
 
 def accepted(job):
-    return job.status()["tasks"].get("accepted", 0)
+    return job.status().tasks.get("accepted", 0)
 
 
 def test_celery_stopped_no_epoch_is_posted(play, celery):
@@ -81,7 +81,7 @@ def test_device_killed_in_the_middle_of_a_lease_others_finish(play):
     count = 32 * 16
     victim = play.cast.devices[1].device.role
     job = play.submit(play.work.inputs[:count])
-    play.wait_for(lambda: job.status()["tasks"].get("leased", 0) > 0, 60, "a lease")
+    play.wait_for(lambda: job.status().tasks.get("leased", 0) > 0, 60, "a lease")
     play.network.supervisor.kill(victim)
     play.wait_until_paid(job)
     check_results(play, job, count)
@@ -90,7 +90,7 @@ def test_device_killed_in_the_middle_of_a_lease_others_finish(play):
 def test_reorg_of_five_blocks_in_the_middle_of_a_job_loses_nothing(play):
     count = 16 * 16
     job = play.submit(play.work.inputs[:count])
-    play.wait_for(lambda: job.status()["tasks"].get("committed", 0) > 0, 90, "an epoch")
+    play.wait_for(lambda: job.status().tasks.get("committed", 0) > 0, 90, "an epoch")
     play.network.chain.reorganise(5)
     play.wait_until_paid(job)
     check_results(play, job, count)

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(600)]
 
 README = (ROOT / "README.md").read_text()
 COMMANDS_MOST = 6
-WORK_TASKS = 48
+WORK_TASKS = 192
 IN_THE_FOREGROUND = "worker run"
 BLANKS_AND_YES = 5 * "\n" + "y\n"
 """The proposed answers to what `init` asks, and the yes."""

@@ -71,7 +71,20 @@ class Market:
         return SimpleNamespace(number=number, head=head, entry=entry, fee_ppm=fee_ppm, epoch=epoch, data=data)
 
     def attest(self, posting, change=None):
-        """Seed, commit, reveal; `change(verdicts)` turns what the verifiers' own code found."""
+        """Seed, commit, reveal; `change(verdicts)` turns what the verifiers' own code found.
+
+        Blocks are a second apart meanwhile, however long the replays take here.
+        """
+        anvil = self.stage.anvil
+        anvil.rpc("anvil_setBlockTimestampInterval", 1)
+        try:
+            self._attest(posting, change)
+        finally:
+            anvil.rpc("anvil_removeBlockTimestampInterval")
+            anvil.rpc("evm_setNextBlockTimestamp", self.client.head().timestamp + 1)  # the clock goes on from here
+            anvil.mine(1)
+
+    def _attest(self, posting, change):
         self.stage.anvil.mine(3)
         self.stage.send("settler", "Attestations", "drawSeed", posting.number)
         posting.seed = self.client.call("Attestations", "seedOf", posting.number)
