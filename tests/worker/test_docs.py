@@ -29,7 +29,7 @@ def test_way_to_earning_takes_six_commands_that_exist():
     given = [line.removeprefix(".venv/bin/multitude worker ").split() for line in block if "multitude worker" in line]
     assert [words[0] for words in given] == ["init", "doctor", "run", "status", "earnings"]
     for name, *options in given:
-        assert set(options) <= known[name]
+        assert {option for option in options if option.startswith("--")} <= known[name]
 
 
 def test_every_command_option_setting_and_exit_status_is_documented():
