@@ -130,7 +130,8 @@ class Agent:
     # --- epochs
 
     def _draw_seed(self, todo: DrawSeed) -> None:
-        self._send("drawSeed", str(todo.epoch_id), "Attestations", "drawSeed", (todo.epoch_id,))
+        # Once: it reverts where somebody else was quicker, and is wanted again where nobody was.
+        self._send("drawSeed", str(todo.epoch_id), "Attestations", "drawSeed", (todo.epoch_id,), attempts=1)
 
     def _audit_epoch(self, todo: AuditEpoch) -> None:
         scope, duties = self._facts.epoch_duties(self._view.epochs[todo.epoch_id])
@@ -241,9 +242,11 @@ class Agent:
                 self._dispatch(scope, epoch_id, head_hash, leaf_number, chunk)
         self._dispatched[scope] = pause - 1, min(2 * pause, _RESEND_AFTER_LOOKS_MOST)
 
-    def _send(self, purpose: str, ident: str, contract: str, function: str, args: Sequence[object]) -> None:
+    def _send(
+        self, purpose: str, ident: str, contract: str, function: str, args: Sequence[object], attempts: int = _ATTEMPTS
+    ) -> None:
         with self._context.engine.begin() as connection:
-            if self._outbox.want(connection, purpose, ident, contract, function, args, attempts=_ATTEMPTS):
+            if self._outbox.want(connection, purpose, ident, contract, function, args, attempts=attempts):
                 log.info("send", purpose=purpose, about=ident)
 
 

@@ -1,6 +1,7 @@
 """The market against the real contracts on anvil; verifiers are played here, honest but for one."""
 
 import json
+import time
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -251,7 +252,13 @@ def call_wallet(stage: Stage, wallet: str | None, data: str) -> Any:
     rpc = stage.anvil.rpc
     priced = {"from": rpc("eth_accounts")[0], "data": data, "gasPrice": hex(2 * 10**9)}
     transaction = priced | ({"to": wallet} if wallet else {})
-    return rpc("eth_getTransactionReceipt", rpc("eth_sendTransaction", transaction))
+    sent = rpc("eth_sendTransaction", transaction)
+    for _ in range(500):  # a busy anvil answers before it has mined
+        receipt = rpc("eth_getTransactionReceipt", sent)
+        if receipt is not None:
+            return receipt
+        time.sleep(0.01)
+    raise AssertionError(f"{sent} is not mined")
 
 
 def test_contract_wallet_opens_a_job_and_signs_in_with_what_it_approves(real: SimpleNamespace) -> None:
