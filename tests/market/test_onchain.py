@@ -1,9 +1,9 @@
 """The market against the real contracts on anvil; verifiers are played here, honest but for one."""
 
 import json
-import time
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
