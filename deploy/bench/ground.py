@@ -19,6 +19,7 @@ from chain.deployment import VARIABLE, Deployment
 from chain.sender import Sender
 from deploy.local.anvil import Chain, start_anvil
 from deploy.local.mainjob.stage import UNLIMITED, forget_deployments
+from deploy.local.profiles import LOCAL
 from deploy.local.supervisor import Supervisor, SupervisorError
 from deploy.toolchain.brownie import Target, run_brownie
 from protocol.hashing import keccak256
@@ -158,6 +159,7 @@ def _set_up(ground: Ground, deployer: Actor) -> None:
     ground.send(deployer, TOKEN, "approve", address("StakeVault"), UNLIMITED)
     for pair in ground.devices:
         _bind_and_stake(ground, deployer, pair)
+    ground.advance(LOCAL.seat_period_s)  # on a slow machine the seats count only from the next period on
 
 
 def _bind_and_stake(ground: Ground, deployer: Actor, pair: Device) -> None:

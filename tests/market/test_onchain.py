@@ -62,6 +62,7 @@ class Stage:
             self.send(name, "Seats", "join", 3, address_of(key_of(name)))
         self.send("buyer", "JobEscrow", "deposit", 1000 * PRICE)
         self.send("settler", "ProgramRegistry", "register", FACTS)
+        anvil.advance(30)  # on a slow machine the seats count only from the next period on
 
     def send(self, name: str, contract: str, function: str, *args: object) -> None:
         """A transaction of somebody."""
