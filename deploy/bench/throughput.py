@@ -45,9 +45,9 @@ NO_OP_LIMITS = {"wu": 1_000, "memoryPages": 1, "frameBytes": 1_024}
 PATIENT = replace(LOCAL, epoch_interval_s=600)
 """No epoch is posted while it is measured: the figure ends with the accepted result."""
 
-DELIVERED = "SELECT coalesce(sum((data->>'tasks')::int), 0) FROM job_events WHERE job_id = :job AND kind = 'accepted'"
-LENGTH = """SELECT extract(epoch FROM max(at) FILTER (WHERE kind = 'accepted') - min(at) FILTER (WHERE kind = 'leased'))
-FROM job_events WHERE job_id = :job"""
+DELIVERED = "SELECT count(*) FROM results WHERE job_id = :job"
+LENGTH = """SELECT extract(epoch FROM max(at) FILTER (WHERE kind = 'span.accepted')
+  - min(at) FILTER (WHERE kind = 'span.leased')) FROM job_events WHERE job_id = :job"""
 
 
 @dataclass(frozen=True)
