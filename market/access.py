@@ -19,14 +19,14 @@ bearer = HTTPBearer(auto_error=False, scheme_name="deviceSession", description="
 personal = HTTPBearer(auto_error=False, scheme_name="personSession", description="token of POST /v1/sign-in")
 
 
-def context_of(request: Request) -> Context:
-    """The process's context."""
+async def context_of(request: Request) -> Context:
+    """The process's context. Asynchronous, like `waiters_of`, because FastAPI gives every other dependency a thread."""
     found = request.app.state.context
     assert isinstance(found, Context)
     return found
 
 
-def waiters_of(request: Request) -> Waiters:
+async def waiters_of(request: Request) -> Waiters:
     """The process's waiting requests."""
     found = request.app.state.waiters
     assert isinstance(found, Waiters)
@@ -68,20 +68,20 @@ def person(
     return person_of_token(context, credentials.credentials)
 
 
-def limited(kind: str) -> Callable[[Request], None]:
+def limited(kind: str) -> Callable[[Request, Context], None]:
     """A dependency that counts the call against its kind's limit."""
 
-    def check(request: Request) -> None:
-        context_of(request).limits.check(request, kind)
+    def check(request: Request, context: Annotated[Context, Depends(context_of)]) -> None:
+        context.limits.check(request, kind)
 
     return check
 
 
-def occupied(kind: str) -> Callable[[Request], AsyncIterator[None]]:
+def occupied(kind: str) -> Callable[[Request, Context], AsyncIterator[None]]:
     """A dependency (scope "function") that holds one of the kind's places while the endpoint works."""
 
-    async def hold(request: Request) -> AsyncIterator[None]:
-        with context_of(request).places.place(kind, caller_of(request.scope)):
+    async def hold(request: Request, context: Annotated[Context, Depends(context_of)]) -> AsyncIterator[None]:
+        with context.places.place(kind, caller_of(request.scope)):
             yield
 
     return hold

@@ -15,6 +15,8 @@ from market.blobs.store import BlobStore
 from market.db import engine_of, sessions_of
 from market.limits import Places, RateLimits
 from market.matching.policy import LeasePolicy
+from market.recent import Recent
+from market.sessions.models import DeviceSession
 from market.settings import Settings, SettlerKey
 from market.settlement.gateway import ChainGateway
 from market.wake import Waker
@@ -47,6 +49,8 @@ class Context:
     waker: Waker
     limits: RateLimits
     places: Places = field(default_factory=Places)
+    recent: Recent = field(default_factory=Recent)
+    known_sessions: dict[str, DeviceSession] = field(default_factory=dict)
     now: Callable[[], float] = field(default=time.time)
 
     @cached_property

@@ -10,7 +10,7 @@ import json
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-from sqlalchemy import exists, select, text
+from sqlalchemy import Row, exists, select, text
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
@@ -27,6 +27,7 @@ KEEPALIVE_SECONDS = 15.0
 Range = tuple[int, int]
 
 _LOCK = text("select pg_advisory_xact_lock(hashtextextended('job_events:' || :job, 0))")
+_RECORD = text("insert into job_events (job_id, kind, data) values (:job, :kind, cast(:data as jsonb))")
 _NUMBER = text(
     """
     update job_events set number = fresh.base + fresh.place
@@ -42,7 +43,7 @@ _NUMBER = text(
 
 def record(session: Session, job_id: str, kind: str, **data: Any) -> None:
     """Adds an event to a job's story, inside the caller's transaction, which remembers whose followers to wake."""
-    session.add(JobEvent(job_id=job_id, kind=kind, data=data))
+    session.execute(_RECORD, {"job": job_id, "kind": kind, "data": json.dumps(data)})
     session.info.setdefault("touched", set()).add(job_id)
 
 
@@ -57,7 +58,7 @@ def record_tasks(session: Session, job_id: str, state: str, ranges: list[Range],
         record(session, job_id, f"span.{state}", tasks=ranges[start : start + RANGES_MOST], **data)
 
 
-def ranges_of(job: Job, spans: Iterable[int]) -> list[Range]:
+def ranges_of(job: Job | Row[Any], spans: Iterable[int]) -> list[Range]:
     """The tasks of some spans as rising half-open ranges."""
     size, count = int(job.bid_json["spanTasks"]), int(job.bid_json["taskCount"])
     return merged((span * size, min((span + 1) * size, count)) for span in sorted(spans))

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from random import Random
 
 from protocol.merkle import TaskResult
@@ -23,7 +24,7 @@ from worker.facts import Fact, ReceiptSigned
 from worker.grants import Grant, LeaseKey, Network
 from worker.journal import Journal
 from worker.keystore import DeviceKey
-from worker.market_client import MarketApi
+from worker.market_client import INLINE_BYTES_MAX, MarketApi, Submission
 from worker.moves import Event, Instruction
 from worker.owner import Owner
 from worker.policy import ALLOWED, Decision, Policy
@@ -151,8 +152,7 @@ class Agent:
                 await self._abort()
             case moves.Release(key, reason):
                 LOG.warning("lease %s is given back: %s", key, reason)
-                with suppress(MarketError):
-                    await self._market.release(key)
+                await self._release(key)
             case moves.Forget(outputs):
                 self._journal.forget_outputs(outputs)
             case moves.Stop(reason):
@@ -221,10 +221,13 @@ class Agent:
             return self._convicted_or(error, moves.SessionLost(step.ticket))
         self.refusal = None
         if grant is not None and not self._may_work():
-            with suppress(MarketError):
-                await self._market.release(grant.key)
+            await self._release(grant.key)
             return moves.Paused(step.ticket)
         return moves.NoLease(step.ticket) if grant is None else moves.LeaseGiven(step.ticket, grant)
+
+    async def _release(self, key: LeaseKey) -> None:
+        with suppress(MarketError):
+            await self._market.release(key)
 
     def _may_work(self) -> bool:
         """Asks the policy, and says in the log when its answer changes."""
@@ -277,9 +280,13 @@ class Agent:
         # INVARIANT: what is signed is in the journal before it is sent.
         if self.device.book.holdings[step.key].signed != step.receipt:
             self._record(ReceiptSigned(step.key, step.receipt, signature))
+        work = Submission(step.results, step.outputs, step.receipt, signature)
         try:
-            await self._market.put_blob(outputs)
-            await self._market.submit(step.key, step.results, step.outputs, step.receipt, signature)
+            if len(outputs) <= INLINE_BYTES_MAX:
+                work = replace(work, blob=outputs)
+            else:
+                await self._market.put_blob(outputs)
+            grant = await self._market.submit(step.key, work, wants_next=step.wants_next and self._may_work())
         except MarketRefused as error:
             LOG.warning("lease %s: %s", step.key, error.reason)
             if error.code == "period_closed" and error.period is not None:
@@ -287,7 +294,10 @@ class Agent:
             return self._convicted_or(error, moves.ResultsRefused(step.ticket, error.code, error.reason))
         LOG.info("lease %s accepted: %d tasks in period %d", step.key, step.receipt.count, step.receipt.period)
         self._on_accepted(step.receipt, step.results)
-        return moves.Accepted(step.ticket)
+        if grant is not None and not self._may_work():
+            await self._release(grant.key)
+            grant = None
+        return moves.Accepted(step.ticket, grant)
 
     def _record(self, fact: Fact) -> None:
         self._journal.append(fact)
@@ -340,7 +350,7 @@ class Agent:
 
     def _tidy(self) -> None:
         """Keeps book and journal small, between leases."""
-        if self.device.phase is Phase.IDLE:
+        if self.device.phase in (Phase.IDLE, Phase.CHECKING):
             self.device.book.prune(self._clock())
             if self._journal.is_large:
                 self._journal.compact(self.device.book.keeps)

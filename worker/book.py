@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from protocol.errors import ProtocolError
-from protocol.merkle import ResultTree, TaskResult
+from protocol.frontier import Frontier
+from protocol.merkle import TaskResult
 from protocol.messages import Receipt
 from protocol.money import amount_of, check_receipt
 from protocol.spans import SpanSet
@@ -45,6 +46,11 @@ class Holding:
         """The lease's spans."""
         return frozenset(self.grant.lease.spans)
 
+    @property
+    def total_wu(self) -> int:
+        """WU of its results."""
+        return sum(result.wu for result in self.results)
+
 
 class Book:
     """Leases by key. `apply` takes facts in the order in which they happened, live or from the journal."""
@@ -55,6 +61,7 @@ class Book:
         self.convicted = False
         self.holdings: dict[LeaseKey, Holding] = {}
         self.current: LeaseKey | None = None
+        self._grown: tuple[tuple[LeaseKey, ...], int, Frontier] = (), -1, Frontier()
         for fact in facts:
             self.apply(fact)
 
@@ -132,22 +139,24 @@ class Book:
         Raises JournalCorrupt if the lease has no results or no claim would accept the receipt.
         """
         holding = self._held(key)
+        if not holding.results:
+            raise JournalCorrupt(f"no receipt for lease {key}: it has no results")
         parts = [part for part in self.accepted(holding.job_id, holding.period) if part is not holding]
         parts.append(holding)
         lease, bid = holding.grant.lease, holding.grant.bid
-        results = sorted((result for part in parts for result in part.results), key=lambda result: result.task_index)
         try:
-            tree = ResultTree(results)
+            tree = self._tree(parts)
+            root, (wu, squared) = tree.top
             receipt = Receipt(
                 job_id=lease.job_id,
                 device=lease.device,
                 period=holding.period,
                 spans_hash=SpanSet.of(span for part in parts for span in part.grant.lease.spans).hash,
-                results_root=tree.root,
-                count=len(results),
-                total_wu=tree.total_wu,
-                total_squared_wu=tree.total_squared_wu,
-                amount=amount_of(tree.total_wu, lease.price_wei_per_gwu),
+                results_root=root,
+                count=tree.count,
+                total_wu=wu,
+                total_squared_wu=squared,
+                amount=amount_of(wu, lease.price_wei_per_gwu),
                 post_by=min(part.grant.lease.post_by for part in parts),
             )
             check_receipt(receipt, bid)
@@ -155,12 +164,29 @@ class Book:
             raise JournalCorrupt(f"no receipt for lease {key}: {error.reason}") from error
         return receipt
 
+    def _tree(self, parts: Sequence[Holding]) -> Frontier:
+        """The tree over the results of some leases. The last tree grows where its leases are the first of these and the
+        others' tasks come after theirs: so a receipt costs what its lease brings."""
+        keys = tuple(part.grant.key for part in parts)
+        known, last_task, tree = self._grown
+        if keys == known:
+            return tree
+        fresh = _by_task(parts[len(known) :])
+        if keys[: len(known)] != known or not fresh or fresh[0].task_index <= last_task:
+            fresh, tree = _by_task(parts), Frontier()
+        tree = Frontier(tree.peaks)
+        tree.add(result.leaf for result in fresh)
+        if fresh:
+            self._grown = keys, fresh[-1].task_index, tree
+        return tree
+
     def conflict(self, key: LeaseKey, results: Sequence[TaskResult]) -> str | None:
         """Says how these results differ from ones that this device signed for the same task before; None if not."""
+        spans = self._held(key).spans
         signed = {
             result.task_index: result
             for holding in self._of(key.job_id)
-            if holding.signed is not None and holding.grant.key != key
+            if holding.signed is not None and holding.grant.key != key and not spans.isdisjoint(holding.spans)
             for result in holding.results
         }
         for result in results:
@@ -213,9 +239,8 @@ class Book:
             raise LeaseRefused("the lease is over spans that were accepted in this period")
         if any(holding.grant.lease.price_wei_per_gwu != grant.lease.price_wei_per_gwu for holding in held):
             raise LeaseRefused("another price than earlier in this period")
-        results = [result for holding in held for result in holding.results]
         told = (grant.base.count, grant.base.total_wu) if grant.base else (0, 0)
-        if told != (len(results), sum(result.wu for result in results)):
+        if told != (sum(len(holding.results) for holding in held), sum(holding.total_wu for holding in held)):
             raise LeaseRefused("the market's count or WU of this period are not those that were signed")
 
     def _of(self, job_id: bytes) -> Iterator[Holding]:
@@ -244,3 +269,7 @@ class Book:
         if holding is None:
             return False
         return not isinstance(fact, ReceiptSigned) or fact.receipt.period == holding.period
+
+
+def _by_task(parts: Iterable[Holding]) -> list[TaskResult]:
+    return sorted((result for part in parts for result in part.results), key=lambda result: result.task_index)

@@ -5,12 +5,14 @@ encoding but the plain one is taken, and what it says is cleaned before anybody 
 """
 
 import asyncio
+import base64
 import ipaddress
 import json
 import math
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -30,11 +32,36 @@ PROBLEM_BYTES_MAX = 64 << 10
 TEXT_MAX = 500
 TOKEN_MAX = 4096
 TIMEOUT_S = 15.0
+INLINE_BYTES_MAX = 64 << 10
+"""Outputs of so few bytes travel with the results."""
 BLOB_TIMEOUT_S = 120.0
 """For the whole of a blob, up or down."""
 RETRY_AFTER_MAX_S = 60.0
 FIRST_URL_AGAIN_S = 300.0
 """The first URL is tried again, with the next session, when it failed so long ago."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A lease's results in task order, the blob id of their outputs, the signed receipt over them; `blob` is the bytes
+    of the outputs, where they come along."""
+
+    results: tuple[TaskResult, ...]
+    outputs: bytes
+    receipt: Receipt
+    signature: bytes
+    blob: bytes | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As the market takes it."""
+        data = {} if self.blob is None else {"outputsData": base64.b64encode(self.blob).decode()}
+        return {
+            "results": [result_to_row(result) for result in self.results],
+            "outputs": to_hex(self.outputs),
+            "receipt": self.receipt.to_json(),
+            "signature": to_hex(self.signature),
+            **data,
+        }
 
 
 class MarketApi(Protocol):
@@ -68,10 +95,8 @@ class MarketApi(Protocol):
         """Gives a lease back."""
         ...
 
-    async def submit(
-        self, key: LeaseKey, results: Sequence[TaskResult], outputs: bytes, receipt: Receipt, signature: bytes
-    ) -> None:
-        """Hands in a lease's results (in task order), the blob id of their outputs, and the signed receipt."""
+    async def submit(self, key: LeaseKey, work: Submission, *, wants_next: bool = False) -> Grant | None:
+        """Hands in a lease's work; the next lease where one is wanted and the market has one at once."""
         ...
 
     async def get_blob(self, name: bytes, limit_bytes: int) -> bytes:
@@ -192,19 +217,20 @@ class HttpMarket:
         """Gives a lease back."""
         await self._json("POST", f"{_path(key)}/release")
 
-    async def submit(
-        self, key: LeaseKey, results: Sequence[TaskResult], outputs: bytes, receipt: Receipt, signature: bytes
-    ) -> None:
-        """Hands in a lease's results, the blob id of their outputs, and the signed receipt."""
-        body = {
-            "results": [result_to_row(result) for result in results],
-            "outputs": to_hex(outputs),
-            "receipt": receipt.to_json(),
-            "signature": to_hex(signature),
-        }
-        answer = await self._json("POST", f"{_path(key)}/results", body)
+    async def submit(self, key: LeaseKey, work: Submission, *, wants_next: bool = False) -> Grant | None:
+        """Hands in a lease's work; the next lease where one is wanted and the market has one at once.
+
+        A next lease that makes no sense is none: the results are accepted all the same.
+        """
+        answer = await self._json("POST", f"{_path(key)}/results", work.to_json() | {"next": wants_next})
         if not isinstance(answer, Mapping) or answer.get("accepted") is not True:
             raise MarketUnreachable(f"{self.url} does not say that it accepted the results")
+        if not wants_next or answer.get("next") is None:
+            return None
+        try:
+            return Grant.from_json(answer["next"])
+        except ProtocolError:
+            return None
 
     async def get_blob(self, name: bytes, limit_bytes: int) -> bytes:
         """The bytes served under that id; LeaseRefused where there are none or too many."""

@@ -48,12 +48,14 @@ class Execute(Step):
 
 @dataclass(frozen=True)
 class Submit(Step):
-    """Sign the receipt, record it, upload the outputs and send. Answers: Accepted, PeriodClosed, ResultsRefused."""
+    """Sign the receipt, record it, upload the outputs and send, asking for a lease in the answer where `wants_next`.
+    Answers: Accepted, PeriodClosed, ResultsRefused."""
 
     key: LeaseKey
     receipt: Receipt
     results: tuple[TaskResult, ...]
     outputs: bytes
+    wants_next: bool = True
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,9 @@ class DeviceFailed(Answer):
 
 @dataclass(frozen=True)
 class Accepted(Answer):
-    """The market has taken the receipt."""
+    """The market has taken the receipt; `grant` is the lease that came with its answer, not checked yet."""
+
+    grant: Grant | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

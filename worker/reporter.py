@@ -42,7 +42,7 @@ class Reporter:
             version=benchmark.version,
             market=settings.markets[0],
             cpus=settings.cpus,
-            min_price_wei_per_gwu=settings.min_price_wei_per_gwu,
+            min_price_wei_per_gwu=settings.policy().min_price_wei_per_gwu,
             ns_per_wu=benchmark.typical,
             benchmark=benchmark.ns_per_wu,
             totals=before.totals if before else Totals(),

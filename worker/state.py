@@ -28,7 +28,7 @@ from worker.facts import (
     PeriodMoved,
     ResultsRecorded,
 )
-from worker.grants import Terms, check_grant
+from worker.grants import Grant, Terms, check_grant
 from worker.moves import Event, Instruction
 
 BACKOFF_BASE_S = 0.5
@@ -173,7 +173,10 @@ class Device:
     # --- a lease
 
     def _on_lease_given(self, event: moves.LeaseGiven) -> list[Instruction]:
-        grant = event.grant
+        return self._take(event.grant)
+
+    def _take(self, grant: Grant) -> list[Instruction]:
+        """Begins on a lease that the market gave, where it may be taken."""
         self._tell(f"lease {grant.key} of {len(grant.lease.spans)} spans in period {grant.period}")
         network = self.book.network
         assert network is not None, "a lease comes after a session"
@@ -226,10 +229,15 @@ class Device:
 
     # --- a receipt
 
-    def _on_accepted(self, _event: moves.Accepted) -> list[Instruction]:
+    def _on_accepted(self, event: moves.Accepted) -> list[Instruction]:
         self._failures = 0
         outputs = self._holding.outputs
-        return [*self._settle(Outcome.ACCEPTED), moves.Forget(outputs), *self._next()]
+        settled = [*self._settle(Outcome.ACCEPTED), moves.Forget(outputs)]
+        if event.grant is None:
+            return [*settled, *self._next()]
+        if self._stopping:
+            return [*settled, moves.Release(event.grant.key, "the device is stopping"), *self._next()]
+        return [*settled, *self._take(event.grant)]
 
     def _on_period_closed(self, event: moves.PeriodClosed) -> list[Instruction]:
         holding, key = self._holding, self._holding.grant.key
@@ -318,7 +326,7 @@ class Device:
     def _submission(self) -> moves.Submit:
         holding, key = self._holding, self._holding.grant.key
         receipt = self.book.receipt_of(key)
-        return moves.Submit(self._ticket(), key, receipt, holding.results, holding.outputs)
+        return moves.Submit(self._ticket(), key, receipt, holding.results, holding.outputs, not self._stopping)
 
     def _backoff(self, at_least_s: float = 0.0) -> list[Instruction]:
         """A wait that doubles with each failure in a row, with jitter."""

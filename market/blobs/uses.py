@@ -6,10 +6,9 @@ A blob without a use is either a program's module, which stays, or an upload tha
 from collections.abc import Iterable
 
 from sqlalchemy import exists, or_, select, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from market.blobs.uploads import Upload, keep
+from market.blobs.uploads import Upload
 from market.context import Context
 from market.db import Base, Bytes32
 from market.jobs.models import Job
@@ -19,6 +18,12 @@ from market.programs.models import Program
 ROWS_AT_ONCE = 10_000
 REMOVED_AT_ONCE = 500
 _LOCK_KEY = 7_400
+_USE = text(
+    """
+    with kept as (delete from uploads where blob = any(:blobs))
+    insert into blob_uses (blob, job_id) select unnest(cast(:blobs as text[])), :job on conflict do nothing
+    """
+)
 _SHARED = text(f"select pg_advisory_xact_lock_shared({_LOCK_KEY})")
 _EXCLUSIVE = text(f"select pg_advisory_xact_lock({_LOCK_KEY})")
 
@@ -37,9 +42,7 @@ def note_uses(session: Session, job_id: str, blobs: Iterable[str]) -> None:
     session.execute(_SHARED)
     ids = sorted(set(blobs))
     for start in range(0, len(ids), ROWS_AT_ONCE):
-        rows = [{"blob": blob, "job_id": job_id} for blob in ids[start : start + ROWS_AT_ONCE]]
-        session.execute(insert(BlobUse).on_conflict_do_nothing(), rows)
-    keep(session, ids)
+        session.execute(_USE, {"job": job_id, "blobs": ids[start : start + ROWS_AT_ONCE]})
 
 
 def remove_unused(context: Context) -> int:

@@ -77,7 +77,7 @@ class Lease(Base):
 
 class Receipt(Base):
     """The newest receipt of a (job, device, period), with the spans that it stands for; `frontier` is that of the tree
-    of its results (`market/leases/frontier.py`)."""
+    of its results (`protocol/frontier.py`)."""
 
     __tablename__ = "receipts"
     __table_args__ = (

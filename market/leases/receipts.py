@@ -1,42 +1,110 @@
 """Accepting results: everything in a receipt is computed again before a single row changes."""
 
+import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session
 
 from market import events
 from market.blobs.store import BlobMissing
 from market.blobs.uses import note_uses
 from market.context import Context
-from market.jobs.models import Job, JobState, Span, SpanState
-from market.leases.frontier import Frontier
-from market.leases.models import Lease, LeaseState, Receipt, ReceiptState, Result
-from market.leases.service import check_live, lease_of, receipt_of, tasks_of
+from market.jobs.models import JobState, SpanState
+from market.leases.models import LeaseState, ReceiptState, Result
+from market.leases.service import check_live, lease_of, tasks_of
 from market.matching.policy import next_size
-from market.problems import Problem
-from market.sessions.models import Device
+from market.problems import Problem, not_found
 from market.wake import LEASES, job_topic
 from protocol import messages
 from protocol.blobs import blob_id, to_canonical_json
 from protocol.encoding import from_hex, to_hex
 from protocol.errors import ProtocolError
+from protocol.frontier import Frontier
 from protocol.merkle import TaskResult, words_root
 from protocol.messages import Bid
 from protocol.money import amount_of, check_receipt, debit_of
 from protocol.output_blob import decode_outputs
 from protocol.spans import SpanSet
 
+_OFFERED = text(
+    """
+    select leases.*, bid_json, convicted,
+        (
+            select max(spans.lease_id) from spans
+            where spans.job_id = leases.job_id and spans.span = any(leases.spans)
+        ) as holder
+    from leases join jobs on jobs.job_id = leases.job_id join devices on address = device
+    where leases.job_id = :job and leases.lease_id = :lease and device = :device
+    """
+)
+_JOB = text("select * from jobs where job_id = :job for share")
+_BASE = text(
+    """
+    select receipts.*, receipts.count as tasks,
+        (
+            select max(spans.lease_id) from spans
+            where spans.job_id = leases.job_id and spans.span = any(leases.spans)
+        ) as holder
+    from leases left join receipts on receipts.job_id = leases.job_id and receipts.device = leases.device
+        and receipts.period = :period and receipts.state = :accepted
+    where leases.job_id = :job and leases.lease_id = :lease
+    """
+).bindparams(accepted=str(ReceiptState.ACCEPTED))
+_STORE = text(
+    """
+    with receipt as (
+        insert into receipts (job_id, device, period, state, spans, results_root, count, total_wu, total_squared_wu,
+            amount, price, post_by, signature, digest, debit, frontier, first_accepted_at, accepted_at)
+        values (:job, :device, :period, :accepted, :spans, :root, :count, :wu, :squared, :amount,
+            :price, :post_by, :signature, :digest, :debit, cast(:frontier as jsonb), :now, :now)
+        on conflict (job_id, device, period) do update set
+            state = excluded.state, spans = excluded.spans, results_root = excluded.results_root,
+            count = excluded.count, total_wu = excluded.total_wu, total_squared_wu = excluded.total_squared_wu,
+            amount = excluded.amount, price = excluded.price, post_by = excluded.post_by,
+            signature = excluded.signature, digest = excluded.digest, debit = excluded.debit,
+            frontier = excluded.frontier, accepted_at = excluded.accepted_at, first_accepted_at = case receipts.state
+                when :dropped then excluded.first_accepted_at else receipts.first_accepted_at end
+        where receipts.state in (:accepted, :dropped)
+        returning id
+    ), stored as (
+        insert into results (job_id, task, lease_id, receipt_id, output_length, output_root, wu, status)
+        select :job, task, :lease, id, length, root, wu, status
+        from receipt, unnest(cast(:tasks as integer[]), cast(:lengths as bigint[]), cast(:roots as text[]),
+            cast(:wus as numeric[]), cast(:statuses as integer[])) as found (task, length, root, wu, status)
+        on conflict (job_id, task) do update set
+            lease_id = excluded.lease_id, receipt_id = excluded.receipt_id, output_length = excluded.output_length,
+            output_root = excluded.output_root, wu = excluded.wu, status = excluded.status, drawn = null
+    ), accepted as (
+        update spans set state = :span_state, lease_id = :lease from receipt
+        where job_id = :job and span = any(:lease_spans)
+    ), sized as (
+        update devices set lease_spans = :next_size from receipt where address = :device and lease_spans != :next_size
+    )
+    update leases set state = :done, receipt_id = receipt.id, outputs = :outputs,
+        submission = :submission, period = :period
+    from receipt where job_id = :job and lease_id = :lease
+    returning receipt.id
+    """
+).bindparams(
+    accepted=str(ReceiptState.ACCEPTED),
+    dropped=str(ReceiptState.DROPPED),
+    span_state=str(SpanState.ACCEPTED),
+    done=str(LeaseState.DONE),
+)
+"""All that an accepted lease changes. Nothing and no row where the period's receipt is on its way to the chain, or past
+it; a dropped one was never posted, and the new one takes its row."""
+
 
 class Submission(NamedTuple):
-    """What a device hands in for a lease; `outputs` is a blob id."""
+    """What a device hands in for a lease; `outputs` is a blob id, `blob` its bytes where they came along."""
 
     results: tuple[TaskResult, ...]
     outputs: str
     receipt: messages.Receipt
     signature: bytes
+    blob: bytes | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -57,36 +125,39 @@ def accept(context: Context, device: str, job_id: str, lease_id: int, work: Subm
     Problem 409 `lease_expired`, `lease_fenced`, `device_convicted`, `period_closed`, `deadline_passed`;
     422 `receipt_invalid`.
     """
-    bid = _check_alone(context, device, job_id, lease_id, work)
+    fingerprint = work.fingerprint
+    bid = _check_alone(context, device, job_id, lease_id, work, fingerprint)
     with context.transaction() as session:
         lease = lease_of(session, job_id, lease_id, device)
-        if lease.submission == work.fingerprint:
+        if lease.submission == fingerprint:
             return
-        job = session.get_one(Job, job_id, with_for_update={"read": True})
-        check_live(session, lease, context.moment())
+        job = session.execute(_JOB, {"job": job_id}).one()
+        found = session.execute(_BASE, {"job": job_id, "lease": lease_id, "period": job.period}).one()
+        check_live(lease, found.holder, context.moment())
+        base = None if found.id is None else found
         _check_time(context, job, bid)
-        base = receipt_of(session, job, device)
         _check_period(job, base, work.receipt)
         frontier = _check_cumulative(session, bid, lease, base, work)
         _check_signature(context, bid, work)
-        receipt = _store_receipt(context, session, job, lease, base, work)
-        receipt.frontier = frontier.to_json()
-        _store_results(session, lease, receipt, work.results)
-        _finish_lease(context, session, lease, receipt, work)
+        _store(context, session, job, bid, lease, base, frontier, work, fingerprint)
         note_uses(session, job_id, [work.outputs])
         told = {"device": device, "lease": lease_id, "outputs": work.outputs}
-        events.record_spans(session, job_id, SpanState.ACCEPTED, lease.spans, **told)
+        events.record_tasks(session, job_id, SpanState.ACCEPTED, events.ranges_of(job, lease.spans), **told)
+        if work.blob is not None:
+            context.blobs.put_as(work.outputs, work.blob)
     context.waker.wake(job_topic(job_id), LEASES)
 
 
-def _check_alone(context: Context, device: str, job_id: str, lease_id: int, work: Submission) -> Bid:
+def _check_alone(context: Context, device: str, job_id: str, lease_id: int, work: Submission, fingerprint: str) -> Bid:
     """What needs no lock: results of exactly the lease's tasks, each possible, each output in the blob."""
-    with context.transaction() as session:
-        lease = lease_of(session, job_id, lease_id, device)
-        if lease.submission != work.fingerprint:
-            check_live(session, lease, context.moment())
-        spans, bid = list(lease.spans), session.get_one(Job, job_id).bid
-    tasks = tasks_of(bid, spans)
+    with context.sessions() as session:
+        found = session.execute(_OFFERED, {"job": job_id, "lease": lease_id, "device": device}).one_or_none()
+    if found is None:
+        raise not_found("lease of this device")
+    if found.submission != fingerprint:
+        check_live(found, found.holder, context.moment())
+    bid = Bid.from_json(found.bid_json)
+    tasks = tasks_of(bid, found.spans)
     if len(work.results) != len(tasks):
         raise invalid(f"{len(work.results)} results for {len(tasks)} tasks")
     for task, result in zip(tasks, work.results, strict=True):
@@ -99,7 +170,8 @@ def _check_alone(context: Context, device: str, job_id: str, lease_id: int, work
 
 def _check_outputs(context: Context, bid: Bid, work: Submission) -> None:
     try:
-        outputs = decode_outputs(context.blobs.get(work.outputs), len(work.results), bid.max_output_bytes)
+        blob = context.blobs.get(work.outputs) if work.blob is None else work.blob
+        outputs = decode_outputs(blob, len(work.results), bid.max_output_bytes)
     except BlobMissing:
         raise invalid("the blob of outputs was not uploaded") from None
     except ProtocolError as error:
@@ -109,14 +181,14 @@ def _check_outputs(context: Context, bid: Bid, work: Submission) -> None:
             raise invalid(f"task {result.task_index}: the blob holds another output")
 
 
-def _check_time(context: Context, job: Job, bid: Bid) -> None:
+def _check_time(context: Context, job: Row[Any], bid: Bid) -> None:
     if job.state not in (JobState.OPEN, JobState.CLOSING):
         raise Problem(409, "job_closed", f"the job is {job.state}")
     if context.now() > bid.deadline:
         raise Problem(409, "deadline_passed", "the job's deadline is past")
 
 
-def _check_period(job: Job, base: Receipt | None, receipt: messages.Receipt) -> None:
+def _check_period(job: Row[Any], base: Row[Any] | None, receipt: messages.Receipt) -> None:
     if receipt.period != job.period:
         raise Problem(
             409,
@@ -127,7 +199,7 @@ def _check_period(job: Job, base: Receipt | None, receipt: messages.Receipt) -> 
         )
 
 
-def _check_cumulative(session: Session, bid: Bid, lease: Lease, base: Receipt | None, work: Submission) -> Frontier:
+def _check_cumulative(session: Session, bid: Bid, lease: Row[Any], base: Row[Any] | None, work: Submission) -> Frontier:
     """Spans, root, sums, amount and time of the receipt over all accepted results and these; their tree's frontier."""
     receipt = work.receipt
     if to_hex(receipt.job_id) != lease.job_id or receipt.device != lease.device:
@@ -142,14 +214,14 @@ def _check_cumulative(session: Session, bid: Bid, lease: Lease, base: Receipt | 
         raise invalid("resultsRoot is not that of the results accepted so far and these")
     if (receipt.total_wu, receipt.total_squared_wu) != frontier.top.sums:
         raise invalid("the sums of WU are not those of the results")
-    if receipt.amount != amount_of(receipt.total_wu, lease.price):
+    if receipt.amount != amount_of(receipt.total_wu, int(lease.price)):
         raise invalid("the amount is not totalWU at the lease's price")
     if receipt.post_by != min([lease.post_by, *([base.post_by] if base else [])]):
         raise invalid("postBy is not the earliest of the leases")
     return frontier
 
 
-def _frontier(session: Session, lease: Lease, base: Receipt | None, results: Sequence[TaskResult]) -> Frontier:
+def _frontier(session: Session, lease: Row[Any], base: Row[Any] | None, results: Sequence[TaskResult]) -> Frontier:
     """The tree over all results: these added at the end where they come last, else all of them again."""
     if base is None:
         frontier = Frontier()
@@ -170,7 +242,7 @@ def _check_signature(context: Context, bid: Bid, work: Submission) -> None:
         raise invalid(error.reason) from None
 
 
-def _results_of(session: Session, base: Receipt) -> list[TaskResult]:
+def _results_of(session: Session, base: Row[Any]) -> list[TaskResult]:
     query = select(Result).where(Result.receipt_id == base.id).order_by(Result.task)
     return [result_of(row) for row in session.scalars(query)]
 
@@ -180,78 +252,60 @@ def result_of(row: Result) -> TaskResult:
     return TaskResult(row.task, row.output_length, from_hex(row.output_root, 32), row.wu, row.status)
 
 
-def _store_receipt(
-    context: Context, session: Session, job: Job, lease: Lease, base: Receipt | None, work: Submission
-) -> Receipt:
-    message = work.receipt
-    row = base or _fresh_receipt(session, job, lease.device)
-    if base is None:
-        row.first_accepted_at = context.moment()
-        row.spans = []
-    row.state = ReceiptState.ACCEPTED
-    row.spans = sorted([*row.spans, *lease.spans])
-    row.results_root, row.count = to_hex(message.results_root), message.count
-    row.total_wu, row.total_squared_wu = message.total_wu, message.total_squared_wu
-    row.amount, row.price, row.post_by = message.amount, lease.price, message.post_by
-    row.signature, row.digest = to_hex(work.signature), to_hex(message.struct_hash)
-    row.debit = debit_of(message.amount, job.fee_ppm, job.bid.rate_floor_ppm)
-    row.accepted_at = context.moment()
-    session.add(row)
-    session.flush()
-    return row
+def _store(
+    context: Context,
+    session: Session,
+    job: Row[Any],
+    bid: Bid,
+    lease: Row[Any],
+    base: Row[Any] | None,
+    frontier: Frontier,
+    work: Submission,
+    fingerprint: str,
+) -> None:
+    """Puts receipt, results, spans and the end of the lease into SQL."""
+    receipt, results, now = work.receipt, work.results, context.moment()
+    seconds = (now - lease.issued_at).total_seconds()
+    values = {
+        "job": lease.job_id,
+        "device": lease.device,
+        "period": receipt.period,
+        "spans": sorted([*(base.spans if base else ()), *lease.spans]),
+        "root": to_hex(receipt.results_root),
+        "count": receipt.count,
+        "wu": receipt.total_wu,
+        "squared": receipt.total_squared_wu,
+        "amount": receipt.amount,
+        "price": lease.price,
+        "post_by": receipt.post_by,
+        "signature": to_hex(work.signature),
+        "digest": to_hex(receipt.struct_hash),
+        "debit": debit_of(receipt.amount, job.fee_ppm, bid.rate_floor_ppm),
+        "frontier": json.dumps(frontier.to_json()),
+        "now": now,
+        "tasks": [result.task_index for result in results],
+        "lengths": [result.output_length for result in results],
+        "roots": [to_hex(result.output_root) for result in results],
+        "wus": [result.wu for result in results],
+        "statuses": [result.status for result in results],
+        "lease": lease.lease_id,
+        "lease_spans": lease.spans,
+        "next_size": next_size(len(lease.spans), seconds, context.policy),
+        "outputs": work.outputs,
+        "submission": fingerprint,
+    }
+    if session.execute(_STORE, values).one_or_none() is None:
+        raise invalid("the receipt of this period is on its way to the chain")
 
 
-def _fresh_receipt(session: Session, job: Job, device: str) -> Receipt:
-    """A new row, or that of a dropped receipt of the same period, which was never posted."""
-    query = select(Receipt).where(Receipt.job_id == job.job_id, Receipt.device == device, Receipt.period == job.period)
-    found = session.scalars(query).one_or_none()
-    if found is not None and found.state != ReceiptState.DROPPED:
-        raise invalid(f"the receipt of this period is {found.state}")
-    return found or Receipt(job_id=job.job_id, device=device, period=job.period)
-
-
-def _store_results(session: Session, lease: Lease, receipt: Receipt, results: Sequence[TaskResult]) -> None:
-    rows = [
-        {
-            "job_id": lease.job_id,
-            "task": result.task_index,
-            "lease_id": lease.lease_id,
-            "receipt_id": receipt.id,
-            "output_length": result.output_length,
-            "output_root": to_hex(result.output_root),
-            "wu": result.wu,
-            "status": result.status,
-            "drawn": None,
-        }
-        for result in results
-    ]
-    statement = insert(Result)
-    fresh = {name: statement.excluded[name] for name in rows[0] if name not in ("job_id", "task")}
-    session.execute(statement.on_conflict_do_update(index_elements=["job_id", "task"], set_=fresh), rows)
-    session.execute(
-        update(Span)
-        .where(Span.job_id == lease.job_id, Span.span.in_(lease.spans))
-        .values(state=SpanState.ACCEPTED, lease_id=lease.lease_id)
-    )
-
-
-def _finish_lease(context: Context, session: Session, lease: Lease, receipt: Receipt, work: Submission) -> None:
-    lease.state = LeaseState.DONE
-    lease.receipt_id, lease.outputs, lease.submission = receipt.id, work.outputs, work.fingerprint
-    lease.period = receipt.period
-    seconds = (context.moment() - lease.issued_at).total_seconds()
-    device = session.get_one(Device, lease.device)
-    device.lease_spans = next_size(len(lease.spans), seconds, context.policy)
-
-
-def base_of(receipt: Receipt | None) -> dict[str, object] | None:
+def base_of(receipt: Row[Any] | None) -> dict[str, object] | None:
     """What the market has accepted of a device's period, for the device to build on."""
     if receipt is None:
         return None
-    spans = receipt.span_set
+    spans = SpanSet.of(receipt.spans)
     return {
         "firstWord": spans.first_word,
         "words": [f"0x{word:064x}" for word in spans.words],
-        "count": receipt.count,
+        "count": receipt.tasks,
         "totalWU": str(receipt.total_wu),
     }

@@ -1,27 +1,33 @@
 """Endpoints of leases."""
 
 import asyncio
+import base64
 import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import Field
+from pydantic import Field, StringConstraints
 from starlette.concurrency import run_in_threadpool
 
 from market.access import ContextDep, DeviceDep, WaitersDep
+from market.context import Context
 from market.guard import StrictRoute
 from market.leases import receipts, service
 from market.limits import caller_of
+from market.problems import Problem
 from market.programs.routes import ProgramBody, body_of
 from market.wake import LEASES
 from market.wire import BidField, Hash, HashPath, LeaseField, ReceiptField, SignatureHex, Wire
-from protocol.encoding import from_hex, uint_from_json
+from protocol.blobs import blob_id
+from protocol.encoding import from_hex, to_hex, uint_from_json
 from protocol.errors import ProtocolError
 from protocol.merkle import TaskResult
 
 router = APIRouter(prefix="/v1/leases", tags=["leases"], route_class=StrictRoute)
 
 STEPS_FOR_A_LOOK = 3
+INLINE_BYTES_MAX = 64 << 10
+"""Largest blob of outputs that may come along with the results."""
 
 LeaseIdPath = Annotated[int, Path(ge=1, le=2**63 - 1)]
 CONFLICTS: dict[int | str, dict[str, Any]] = {
@@ -58,18 +64,25 @@ class LeaseGrant(Wire):
 
 
 class WorkRequest(Wire):
-    """The results of a lease's tasks in their order, the blob of outputs, and the cumulative receipt."""
+    """The results of a lease's tasks in their order, the blob of outputs, and the cumulative receipt.
+
+    A small blob of outputs may come along in `outputsData` (base64) instead of being uploaded; with `next` the answer
+    brings the device's next lease, where there is one at once.
+    """
 
     results: Annotated[list[ResultRow], Field(min_length=1, max_length=65_536)]
     outputs: Hash
+    outputs_data: Annotated[str, StringConstraints(max_length=4 * -(-INLINE_BYTES_MAX // 3))] | None = None
     receipt: ReceiptField
     signature: SignatureHex
+    next: bool = False
 
 
 class WorkAccepted(Wire):
     """The work will be paid, unless it is found wrong."""
 
     accepted: bool = True
+    next: LeaseGrant | None = None
 
 
 @router.post(
@@ -93,7 +106,7 @@ async def next_lease(
         places = context.places
         with places.place("wait", caller_of(request.scope)), places.place("wait_device", device):
             grant = await _wait(request, context, waiters, device, end)
-    return Response(status_code=204) if grant is None else _body(context, grant)
+    return Response(status_code=204) if grant is None else _answer(_body(context, grant))
 
 
 async def _wait(
@@ -136,19 +149,48 @@ def release(job: HashPath, lease: LeaseIdPath, device: DeviceDep, context: Conte
     return Response(status_code=204)
 
 
-@router.post("/{job}/{lease}/results", operation_id="submitResults", responses=CONFLICTS)
+@router.post("/{job}/{lease}/results", operation_id="submitResults", response_model=WorkAccepted, responses=CONFLICTS)
 def submit_results(
     job: HashPath, lease: LeaseIdPath, request: WorkRequest, device: DeviceDep, context: ContextDep
-) -> WorkAccepted:
+) -> Response:
     """Hand in the work of a lease. Repeating it gives the same answer; `receipt_invalid` names what does not fit.
 
     `period_closed` carries the new period and what is accepted in it: sign this lease's results again on top of that.
     """
     context.limits.check_caller(device, "results")
     results = tuple(_result(row) for row in request.results)
-    work = receipts.Submission(results, request.outputs, request.receipt, from_hex(request.signature))
-    receipts.accept(context, device, job, lease, work)
-    return WorkAccepted()
+    signature, blob = from_hex(request.signature), _inline(request)
+    receipts.accept(
+        context, device, job, lease, receipts.Submission(results, request.outputs, request.receipt, signature, blob)
+    )
+    return _answer(WorkAccepted(next=_next(context, device) if request.next else None))
+
+
+def _answer(body: Wire) -> Response:
+    """The body as it is: FastAPI would check again what was made here."""
+    return Response(body.model_dump_json(by_alias=True), media_type="application/json")
+
+
+def _next(context: Context, device: str) -> LeaseGrant | None:
+    """What /next would give at once; why it gives nothing is told there."""
+    try:
+        grant = service.next_lease(context, device)
+    except Problem:
+        return None
+    return None if grant is None else _body(context, grant)
+
+
+def _inline(request: WorkRequest) -> bytes | None:
+    """The outputs that came along."""
+    if request.outputs_data is None:
+        return None
+    try:
+        data = base64.b64decode(request.outputs_data, validate=True)
+    except ValueError:
+        raise receipts.invalid("outputsData is not base64") from None
+    if to_hex(blob_id(data)) != request.outputs:
+        raise receipts.invalid("outputsData is not the blob of outputs")
+    return data
 
 
 def _result(row: list[int | str]) -> TaskResult:
@@ -170,17 +212,17 @@ def _either(value: int | str, name: str) -> int:
     return uint_from_json(str(value) if type(value) is int else value, 64, name)
 
 
-def _body(context: Any, grant: service.Grant) -> LeaseGrant:
+def _body(context: Context, grant: service.Grant) -> LeaseGrant:
     base = receipts.base_of(grant.base)
     return LeaseGrant(
-        lease=grant.lease.message,
-        signature=grant.lease.signature,
+        lease=grant.lease,
+        signature=grant.signature,
         period=grant.job.period,
         receipt_base=None if base is None else ReceiptBase.model_validate(base),
-        bid=grant.job.bid,
+        bid=grant.bid,
         bid_signature=grant.job.signature,
         program=body_of(grant.program),
         manifest=str(grant.job.bid_json["manifest"]),
         heartbeat_seconds=float(context.clock("heartbeat")),
-        price_wei_per_gwu=str(grant.lease.price),
+        price_wei_per_gwu=str(grant.lease.price_wei_per_gwu),
     )

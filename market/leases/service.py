@@ -1,38 +1,112 @@
-"""Leases: given, kept alive, given back, run out."""
+"""Leases: given, kept alive, given back, run out.
+
+What every lease costs is plain SQL, a statement for each step: the market's pace is what its own process spends here.
+"""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Row, delete, select, text, update
 from sqlalchemy.orm import Session
 
 from market import events
 from market.context import Context
-from market.jobs.models import Job, Span, SpanState
+from market.jobs.models import Span, SpanState
 from market.leases.models import Lease, LeaseState, Receipt, ReceiptState, Result
 from market.leases.standing import device_standing, job_standing
-from market.matching.policy import JobStanding, device_refusal, job_refusal, lease_size, reserve_of
-from market.offers.models import Match, Offer
+from market.matching.policy import DeviceStanding, JobStanding, device_refusal, job_refusal, lease_size, reserve_of
 from market.offers.service import live_count, touch
 from market.problems import Problem, not_found
-from market.programs.models import Program
-from market.sessions.models import Device
-from market.sessions.service import device_row
 from market.wake import LEASES, job_topic
 from protocol import messages
-from protocol.encoding import to_hex
+from protocol.encoding import from_hex, to_hex
 from protocol.errors import SpansInvalid
+from protocol.messages import Bid
 from protocol.spans import SpanSet
+
+SEEN_SECONDS = 3.0
+"""A poll is noted where the last one was so long ago: not every lease of a quick device writes its offer's row."""
+
+LIVE, OPEN, LEASED = str(LeaseState.LIVE), str(SpanState.OPEN), str(SpanState.LEASED)
+
+_DEVICE = text(
+    """
+    select address, owner, stake, convicted, open_games, lease_spans, min_price, polled_at, valid_until,
+        matches.job_id as matched, matches.price as matched_price
+    from devices left join offers on offers.device = address left join matches on matches.device = address
+    where address = :device for update of devices
+    """
+)
+_LIVE = text(
+    """
+    select * from leases where device = :device and state = :live and expires_at > :now
+    order by issued_at limit 1
+    """
+).bindparams(live=LIVE)
+_LEASE = text(
+    """
+    with holder as (select address, convicted, lease_spans from devices where address = :device for update)
+    select leases.*, convicted, lease_spans from holder join leases on device = address
+    where job_id = :job and lease_id = :lease for update of leases
+    """
+)
+_OVERDUE = text("select * from leases where state = :live and expires_at <= :now for update skip locked").bindparams(
+    live=LIVE
+)
+_HOLDER = text(
+    """
+    select max(spans.lease_id) from spans join leases on spans.job_id = leases.job_id and span = any(leases.spans)
+    where leases.job_id = :job and leases.lease_id = :lease
+    """
+)
+_KEEP = text("update leases set expires_at = :until where job_id = :job and lease_id = :lease")
+_END = text(
+    """
+    with opened as (
+        update spans set state = :open
+        where job_id = :job and lease_id = :lease and state = :leased
+    )
+    update leases set state = :state where job_id = :job and lease_id = :lease
+    """
+).bindparams(open=OPEN, leased=LEASED)
+_JOB = text("select * from jobs where job_id = :job")
+_JOB_LOCKED = text("select * from jobs where job_id = :job for update")
+_PROGRAM = text("select * from programs where program_id = :program")
+_BASE = text(
+    """
+    select *, count as tasks from receipts
+    where job_id = :job and device = :device and period = :period and state = :accepted
+    """
+).bindparams(accepted=str(ReceiptState.ACCEPTED))
+_TAKE = text(
+    "select span from spans where job_id = :job and state = :open order by span limit :size for update"
+).bindparams(open=OPEN)
+_ISSUE = text(
+    """
+    with numbered as (update jobs set last_lease_id = :lease where job_id = :job),
+        taken as (
+            update spans set state = :leased, lease_id = :lease
+            where job_id = :job and span = any(:spans)
+        )
+    insert into leases (job_id, lease_id, device, spans, price, period, expiry, post_by, signature, state, reserve,
+        issued_at, expires_at)
+    values (:job, :lease, :device, :spans, :price, :period, :expiry, :post_by, :signature, :live,
+        :reserve, :issued_at, :expires_at)
+    """
+).bindparams(live=LIVE, leased=LEASED)
 
 
 @dataclass(frozen=True)
 class Grant:
     """A lease with all that a device needs to work on it; `base` is its receipt of this period so far."""
 
-    lease: Lease
-    job: Job
-    program: Program
-    base: Receipt | None
+    lease: messages.Lease
+    signature: str
+    job: Row[Any]
+    bid: Bid
+    program: Row[Any]
+    base: Row[Any] | None
 
 
 def next_lease(context: Context, device: str) -> Grant | None:
@@ -40,139 +114,139 @@ def next_lease(context: Context, device: str) -> Grant | None:
 
     Problem 409 `no_offer`, `device_unbound`, `device_convicted`.
     """
-    if not touch(context, device):
-        raise Problem(409, "no_offer", "make an offer first; it holds for one session's time")
+    made = None
     with context.transaction() as session:
-        row = device_row(session, device, lock=True)
-        live = _live_lease_of(context, session, device)
-        if live is not None:
-            return _grant(session, live)
-        reason = device_refusal(device_standing(session, row), context.policy)
-        if reason in ("device_unbound", "device_convicted"):
-            raise Problem(409, reason, "the device is given no lease")
-        made = None if reason else _cut(context, session, row)
+        row = session.execute(_DEVICE, {"device": device}).one_or_none()
+        if row is None or row.valid_until is None or row.valid_until <= context.moment():
+            raise Problem(409, "no_offer", "make an offer first; it holds for one session's time")
+        if row.polled_at is None or row.polled_at < context.moment(-SEEN_SECONDS):
+            touch(context, session, device)
+        found = session.execute(_LIVE, {"device": device, "now": context.moment()}).one_or_none()
+        if found is not None:
+            return _grant_again(session, found)
+        standing = device_standing(session, row)
+        reason = device_refusal(standing, context.policy)
+        if reason is None and row.matched is not None:
+            made = _cut(context, session, row, standing)
+    if reason in ("device_unbound", "device_convicted"):
+        raise Problem(409, reason, "the device is given no lease")
     if made is not None:
         context.waker.wake(job_topic(made.job.job_id))
     return made
 
 
-def _cut(context: Context, session: Session, row: Device) -> Grant | None:
+def _cut(context: Context, session: Session, row: Row[Any], device: DeviceStanding) -> Grant | None:
     """A new lease of the job that matching gave the device, where the rules allow one."""
-    match = session.get(Match, row.address)
-    if match is None:
-        return None
-    job = session.get_one(Job, match.job_id, with_for_update=True)
-    device, standing = device_standing(session, row), job_standing(session, job, row.address)
+    job = session.execute(_JOB_LOCKED, {"job": row.matched}).one()
+    bid = Bid.from_json(job.bid_json)
+    standing = job_standing(session, job, bid, row.address)
     if job_refusal(device, standing, context.policy, context.now()):
         return None
     base = receipt_of(session, job, row.address)
-    price = base.price if base else match.price
-    if price < _asked(session, row.address):
+    price = int(base.price if base else row.matched_price)
+    if price < row.min_price:
         return None
-    size = lease_size(device, standing, price, live_count(context), context.policy)
+    size = lease_size(device, standing, price, live_count(context, session), context.policy)
     if size < 1 or not _claimable(context, standing, base, size, device.stake, price):
         return None
-    spans = _take(session, job.job_id, size)
+    spans = list(session.scalars(_TAKE, {"job": job.job_id, "size": size}))
     if not spans:
         return None
-    return _grant(session, _issue(context, session, job, row.address, spans, price, standing))
+    lease, signature = _issue(context, session, job, row.address, spans, price, standing)
+    return Grant(lease, signature, job, bid, _program(session, job), base)
 
 
-def _claimable(context: Context, job: JobStanding, base: Receipt | None, spans: int, stake: int, price: int) -> bool:
+def _claimable(context: Context, job: JobStanding, base: Row[Any] | None, spans: int, stake: int, price: int) -> bool:
     """False where a receipt over one lease more might have more replayed than the ledger lets anybody claim."""
     most = context.policy.max_replay_wu
     if most is None:
         return True
     wu = spans * job.span_tasks * job.task_limit_wu
-    total = wu + (base.total_wu if base else 0)
+    total = wu + (int(base.total_wu) if base else 0)
     worst_task_wei = job.task_limit_wu * price // 10**9 + 1
     rate = 1_000_000 if stake == 0 else min(1_000_000, 40_000_000 * worst_task_wei // (9 * stake) + 1)
     return total * max(rate, job.rate_floor_ppm) // 1_000_000 <= most
 
 
 def _issue(
-    context: Context, session: Session, job: Job, device: str, spans: list[int], price: int, standing: JobStanding
-) -> Lease:
-    job.last_lease_id += 1
-    life = context.clock("lease")
+    context: Context, session: Session, job: Row[Any], device: str, spans: list[int], price: int, standing: JobStanding
+) -> tuple[messages.Lease, str]:
+    """A lease over these spans, in the database and signed."""
+    life, now = context.clock("lease"), context.moment()
     expiry = int(context.now()) + life * context.settings.lease_renewals
-    lease = Lease(
-        job_id=job.job_id,
-        lease_id=job.last_lease_id,
+    lease = messages.Lease(
+        job_id=from_hex(job.job_id, 32),
+        lease_id=job.last_lease_id + 1,
+        spans=tuple(spans),
         device=device,
-        spans=spans,
-        price=price,
-        period=job.period,
+        price_wei_per_gwu=price,
         expiry=expiry,
         post_by=expiry + context.clock("post_by_after_expiry"),
-        reserve=reserve_of(standing, len(spans), price),
-        state=LeaseState.LIVE,
-        signature="",
-        issued_at=context.moment(),
-        expires_at=context.moment(life),
     )
-    lease.signature = to_hex(lease.message.sign(context.domain, context.settler.key))
-    session.add(lease)
-    session.execute(
-        update(Span)
-        .where(Span.job_id == job.job_id, Span.span.in_(spans))
-        .values(state=SpanState.LEASED, lease_id=lease.lease_id)
+    signature = to_hex(lease.sign(context.domain, context.settler.key))
+    values = {
+        "job": job.job_id,
+        "lease": lease.lease_id,
+        "device": device,
+        "spans": spans,
+        "price": price,
+        "period": job.period,
+        "expiry": expiry,
+        "post_by": lease.post_by,
+        "signature": signature,
+        "reserve": reserve_of(standing, len(spans), price),
+        "issued_at": now,
+        "expires_at": now + timedelta(seconds=life),
+    }
+    session.execute(_ISSUE, values)
+    told = {"device": device, "lease": lease.lease_id}
+    events.record_tasks(session, job.job_id, SpanState.LEASED, events.ranges_of(job, spans), **told)
+    return lease, signature
+
+
+def _grant_again(session: Session, found: Row[Any]) -> Grant:
+    """The lease that the device has already."""
+    job = session.execute(_JOB, {"job": found.job_id}).one()
+    lease = messages.Lease(
+        job_id=from_hex(found.job_id, 32),
+        lease_id=found.lease_id,
+        spans=tuple(found.spans),
+        device=found.device,
+        price_wei_per_gwu=int(found.price),
+        expiry=found.expiry,
+        post_by=found.post_by,
     )
-    events.record_spans(session, job.job_id, SpanState.LEASED, spans, device=device, lease=lease.lease_id)
-    session.flush()
-    return lease
+    base = receipt_of(session, job, found.device)
+    return Grant(lease, found.signature, job, Bid.from_json(job.bid_json), _program(session, job), base)
 
 
-def _take(session: Session, job_id: str, size: int) -> list[int]:
-    query = select(Span.span).where(Span.job_id == job_id, Span.state == SpanState.OPEN)
-    return list(session.scalars(query.order_by(Span.span).limit(size).with_for_update()))
+def _program(session: Session, job: Row[Any]) -> Row[Any]:
+    return session.execute(_PROGRAM, {"program": job.program_id}).one()
 
 
-def _asked(session: Session, device: str) -> int:
-    offer = session.get(Offer, device)
-    return offer.min_price if offer else 0
-
-
-def _live_lease_of(context: Context, session: Session, device: str) -> Lease | None:
-    query = select(Lease).where(Lease.device == device, Lease.state == LeaseState.LIVE)
-    return next((lease for lease in session.scalars(query) if lease.expires_at > context.moment()), None)
-
-
-def _grant(session: Session, lease: Lease) -> Grant:
-    job = session.get_one(Job, lease.job_id)
-    return Grant(lease, job, session.get_one(Program, job.program_id), receipt_of(session, job, lease.device))
-
-
-def receipt_of(session: Session, job: Job, device: str) -> Receipt | None:
+def receipt_of(session: Session, job: Row[Any], device: str) -> Row[Any] | None:
     """The device's receipt that the next lease of this job and period adds to."""
-    query = select(Receipt).where(
-        Receipt.job_id == job.job_id,
-        Receipt.device == device,
-        Receipt.period == job.period,
-        Receipt.state == ReceiptState.ACCEPTED,
-    )
-    return session.scalars(query).one_or_none()
+    wanted = {"job": job.job_id, "device": device, "period": job.period}
+    return session.execute(_BASE, wanted).one_or_none()
 
 
 # --- what a device says of its lease
 
 
-def lease_of(session: Session, job_id: str, lease_id: int, device: str) -> Lease:
-    """The device's lease, locked after the device itself. Problem 404 where it has no such lease."""
-    device_row(session, device, lock=True)
-    lease = session.get(Lease, (job_id, lease_id), with_for_update=True)
-    if lease is None or lease.device != device:
+def lease_of(session: Session, job_id: str, lease_id: int, device: str) -> Row[Any]:
+    """The device's lease with `convicted` and `lease_spans` of the device, which is locked first; Problem 404 where it
+    has no such lease."""
+    lease = session.execute(_LEASE, {"job": job_id, "lease": lease_id, "device": device}).one_or_none()
+    if lease is None:
         raise not_found("lease of this device")
     return lease
 
 
-def check_live(session: Session, lease: Lease, now: datetime) -> None:
+def check_live(lease: Row[Any], holder: int | None, now: datetime) -> None:
     """Problem 409 `device_convicted`, `lease_fenced` (the spans went to a later lease) or `lease_expired`."""
-    if session.get_one(Device, lease.device).convicted:
+    if lease.convicted:
         raise Problem(409, "device_convicted", "a convicted device's work is not accepted")
-    query = select(Span.lease_id).where(Span.job_id == lease.job_id, Span.span.in_(lease.spans))
-    holders = set(session.scalars(query))
-    if any(holder is not None and holder > lease.lease_id for holder in holders):
+    if holder is not None and holder > lease.lease_id:
         raise Problem(409, "lease_fenced", "the spans were given to a later lease")
     if lease.state == LeaseState.DONE:
         raise Problem(409, "lease_fenced", "the lease was delivered already")
@@ -184,10 +258,12 @@ def heartbeat(context: Context, device: str, job_id: str, lease_id: int) -> None
     """Keeps a lease alive for one more lease time, up to its signed expiry."""
     with context.transaction() as session:
         lease = lease_of(session, job_id, lease_id, device)
-        check_live(session, lease, context.moment())
+        holder = session.scalar(_HOLDER, {"job": job_id, "lease": lease_id})
+        check_live(lease, holder, context.moment())
         end = min(context.now() + context.clock("lease"), float(lease.expiry))
-        lease.expires_at = context.moment(end - context.now())
-    touch(context, device)
+        until = context.moment(end - context.now())
+        session.execute(_KEEP, {"job": job_id, "lease": lease_id, "until": until})
+        touch(context, session, device)
 
 
 def release(context: Context, device: str, job_id: str, lease_id: int) -> None:
@@ -199,26 +275,16 @@ def release(context: Context, device: str, job_id: str, lease_id: int) -> None:
     context.waker.wake(LEASES, job_topic(job_id))
 
 
-def end_lease(session: Session, lease: Lease, state: LeaseState) -> None:
+def end_lease(session: Session, lease: Lease | Row[Any], state: LeaseState) -> None:
     """Ends a live lease without delivery: its spans are open again."""
-    lease.state = state
-    session.execute(
-        update(Span)
-        .where(Span.job_id == lease.job_id, Span.lease_id == lease.lease_id, Span.state == SpanState.LEASED)
-        .values(state=SpanState.OPEN)
-    )
+    session.execute(_END, {"job": lease.job_id, "lease": lease.lease_id, "state": str(state)})
     events.record_spans(session, lease.job_id, SpanState.OPEN, lease.spans, device=lease.device, reason=str(state))
 
 
 def expire_leases(context: Context) -> int:
     """Ends every lease whose time is over; how many."""
     with context.transaction() as session:
-        query = (
-            select(Lease)
-            .where(Lease.state == LeaseState.LIVE, Lease.expires_at <= context.moment())
-            .with_for_update(skip_locked=True)
-        )
-        leases = list(session.scalars(query))
+        leases = session.execute(_OVERDUE, {"now": context.moment()}).all()
         for lease in leases:
             end_lease(session, lease, LeaseState.EXPIRED)
     if leases:

@@ -1,43 +1,94 @@
-"""What SQL knows of devices and jobs, in the form that the rules of leasing ask for."""
+"""What SQL knows of devices and jobs, in the form that the rules of leasing ask for: one statement for each.
 
-from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session
+Leasing asks this for every lease, so its statements are plain SQL: SQLAlchemy needs twice as long to put one together.
+"""
 
-from market.jobs.models import Job, JobState, Span, SpanState
-from market.leases.models import UNFINAL, Lease, LeaseState, Receipt, ReceiptState
+from typing import Any
+
+from sqlalchemy import Row, Select, or_, select, text
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from market.jobs.models import Job, JobState, SpanState
+from market.leases.models import UNFINAL, LeaseState, Receipt, ReceiptState
 from market.matching.policy import DeviceStanding, JobStanding
 from market.sessions.models import Device
-from market.sessions.service import unfinal_wei
-from market.settlement.models import Epoch, EpochLeaf, EpochState
+from market.settlement.models import Epoch, EpochLeaf, EpochState, LeafState
+from protocol.messages import Bid
+
+_UNFINAL = [str(state) for state in UNFINAL]
+_OF_DEVICE = text(
+    """
+    select
+        (select coalesce(sum(amount), 0) from receipts where device = :device and state = any(:unfinal)) as unfinal,
+        exists (
+            select from receipts
+            left join epoch_leaves on epoch_leaves.receipt_id = receipts.id
+            left join epochs on epochs.id = epoch_leaves.epoch
+            where receipts.device = :device and receipts.state = any(:unfinal) and (
+                receipts.state != :committed or epochs.state is null
+                or epochs.state != :final or not epoch_leaves.attested
+            )
+        ) as unattested
+    """
+).bindparams(unfinal=_UNFINAL, committed=str(ReceiptState.COMMITTED), final=str(EpochState.FINAL))
+_OPEN_SPANS = text("select count(*) from spans where job_id = :job and state = :open").bindparams(
+    open=str(SpanState.OPEN)
+)
+_OF_JOB = text(
+    """
+    select
+        (select count(*) from spans where job_id = :job and state = :open) as open_spans,
+        (
+            select coalesce(sum(cardinality(spans)), 0) from leases
+            where job_id = :job and device = :device and period = :period
+                and state in (:live, :done)
+        ) as held,
+        (select coalesce(sum(reserve), 0) from leases where job_id = :job and state = :live)
+        + (select coalesce(sum(debit), 0) from receipts where job_id = :job and state = any(:unfinal))
+        + (
+            select coalesce(sum(receipts.amount + epoch_leaves.fee + epoch_leaves.surcharge), 0)
+            from receipts join epoch_leaves on epoch_leaves.receipt_id = receipts.id
+            where receipts.job_id = :job and epoch_leaves.state = :claimed
+        ) as reserved
+    """
+).bindparams(
+    open=str(SpanState.OPEN),
+    live=str(LeaseState.LIVE),
+    done=str(LeaseState.DONE),
+    unfinal=_UNFINAL,
+    claimed=str(LeafState.CLAIMED),
+)
+"""`reserved` is what the job's budget is bound to, in wei: leases at their limit, debits, and what was spent."""
 
 
-def device_standing(session: Session, row: Device) -> DeviceStanding:
+def device_standing(session: Session, row: Device | Row[Any]) -> DeviceStanding:
     """A device as leasing sees it."""
+    found = session.execute(_OF_DEVICE, {"device": row.address}).one()
     return DeviceStanding(
         address=row.address,
         bound=row.owner is not None,
         convicted=row.convicted,
-        stake=row.stake,
-        unfinal=unfinal_wei(session, row.address),
-        unattested=_has_unattested(session, row.address),
+        stake=int(row.stake),
+        unfinal=int(found.unfinal),
+        unattested=found.unattested,
         lease_spans=row.lease_spans,
         open_games=row.open_games,
     )
 
 
-def job_standing(session: Session, job: Job, device: str) -> JobStanding:
-    """A job as leasing to this device sees it."""
-    bid = job.bid
+def job_standing(session: Session, job: Job | Row[Any], bid: Bid, device: str) -> JobStanding:
+    """A job, with its bid, as leasing to this device sees it."""
+    found = session.execute(_OF_JOB, {"job": job.job_id, "device": device, "period": job.period}).one()
     return JobStanding(
         job_id=job.job_id,
         open=job.state == JobState.OPEN,
         spans=bid.span_count,
-        open_spans=open_spans(session, job.job_id),
-        held=_held(session, job, device),
+        open_spans=found.open_spans,
+        held=found.held,
         min_stake=bid.min_stake,
         deadline=bid.deadline,
         budget=bid.budget,
-        reserved=reserved_wei(session, job.job_id),
+        reserved=int(found.reserved),
         span_tasks=bid.span_tasks,
         task_limit_wu=bid.task_limit_wu,
         fee_ppm=job.fee_ppm,
@@ -47,37 +98,12 @@ def job_standing(session: Session, job: Job, device: str) -> JobStanding:
 
 def open_spans(session: Session, job_id: str) -> int:
     """Spans that nobody holds."""
-    query = select(func.count()).select_from(Span).where(Span.job_id == job_id, Span.state == SpanState.OPEN)
-    return int(session.scalar(query) or 0)
+    return int(session.scalar(_OPEN_SPANS, {"job": job_id}) or 0)
 
 
-def reserved_wei(session: Session, job_id: str) -> int:
-    """What the job's budget is already bound to, in wei: leases at their limit, debits, and what was spent."""
-    leased = select(func.coalesce(func.sum(Lease.reserve), 0)).where(
-        Lease.job_id == job_id, Lease.state == LeaseState.LIVE
-    )
-    debits = select(func.coalesce(func.sum(Receipt.debit), 0)).where(
-        Receipt.job_id == job_id, Receipt.state.in_(UNFINAL)
-    )
-    spent = select(func.coalesce(func.sum(Receipt.amount + EpochLeaf.fee + EpochLeaf.surcharge), 0)).where(
-        Receipt.job_id == job_id, EpochLeaf.receipt_id == Receipt.id, EpochLeaf.state == "claimed"
-    )
-    return sum(int(session.scalar(query) or 0) for query in (leased, debits, spent))
-
-
-def _held(session: Session, job: Job, device: str) -> int:
-    query = select(func.coalesce(func.sum(func.cardinality(Lease.spans)), 0)).where(
-        Lease.job_id == job.job_id,
-        Lease.device == device,
-        Lease.period == job.period,
-        Lease.state.in_((LeaseState.LIVE, LeaseState.DONE)),
-    )
-    return int(session.scalar(query) or 0)
-
-
-def _has_unattested(session: Session, device: str) -> bool:
-    """True while accepted work has not come through the window of its epoch with its seats' word."""
-    query = (
+def unattested_work(device: InstrumentedAttribute[str]) -> Select[Any]:
+    """Receipts of a device whose work has not come through the window of its epoch with its seats' word."""
+    return (
         select(Receipt.id)
         .outerjoin(EpochLeaf, EpochLeaf.receipt_id == Receipt.id)
         .outerjoin(Epoch, Epoch.id == EpochLeaf.epoch)
@@ -90,6 +116,4 @@ def _has_unattested(session: Session, device: str) -> bool:
                 EpochLeaf.attested.is_(False),
             )
         )
-        .limit(1)
     )
-    return session.scalar(query) is not None

@@ -1,9 +1,10 @@
 """Endpoints of programs."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
+from sqlalchemy import Row
 
 from market.access import ContextDep, limited, occupied
 from market.guard import StrictRoute
@@ -63,7 +64,7 @@ class ProgramPage(BaseModel):
     next: int | None
 
 
-def body_of(row: Program) -> ProgramBody:
+def body_of(row: Program | Row[Any]) -> ProgramBody:
     """A program on the wire."""
     names = [name for name in ProgramBody.model_fields if name != "limit_wu"]
     return ProgramBody(limit_wu=str(row.limit_wu), **{name: getattr(row, name) for name in names})

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import DateTime, UniqueConstraint
+from sqlalchemy import DateTime, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from market.db import Address, Amount, Base, Bytes32
@@ -12,6 +12,7 @@ class Device(Base):
     """A device as the chain last showed it; `owner` is None until it is bound there."""
 
     __tablename__ = "devices"
+    __table_args__ = (Index("ix_devices_owner", "owner", "address"),)
 
     address: Mapped[Address] = mapped_column(primary_key=True)
     owner: Mapped[Address | None]

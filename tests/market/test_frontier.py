@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from market.leases import receipts
-from market.leases.frontier import Frontier
 from protocol.errors import TreeInvalid
+from protocol.frontier import Frontier
 from protocol.merkle import Node, ResultTree, TaskResult
 from tests.market.world import PRICE, World
 

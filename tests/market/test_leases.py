@@ -1,13 +1,25 @@
 """Leases and receipts: only the live holder's exact work counts."""
 
+import base64
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select, update
 
+from market.blobs.uploads import Upload
+from market.blobs.uses import BlobUse
+from market.jobs.models import Span
+from market.leases.models import Lease as LeaseRow
+from market.leases.models import Receipt as ReceiptRow
+from market.leases.models import Result
 from market.leases.service import expire_leases
 from market.matching.tick import tick as match_tick
+from market.offers.models import Offer
+from market.programs.models import Program
+from market.sessions.models import Device as DeviceRow
 from market.settlement import build
+from protocol.blobs import blob_id
 from protocol.encoding import to_hex
 from protocol.merkle import EMPTY_ROOT, ResultTree, TaskResult, words_root
 from protocol.messages import Lease, Receipt
@@ -251,6 +263,131 @@ def test_outputs_that_were_not_uploaded_are_refused(world: World, device: Device
     body = device.work(grant) | {"outputs": "0x" + "00" * 32}
     assert device.submit(grant, body).json()["code"] == "receipt_invalid"
     assert encode_outputs([]) == b"MNYO\x01\0\0\0\0"
+
+
+@pytest.mark.parametrize(("state", "status"), [("posting", 422), ("committed", 422), ("dropped", 200)])
+def test_receipt_beside_one_of_its_period_takes_its_row_only_where_that_was_dropped(
+    world: World, device: Device, state: str, status: int
+) -> None:
+    device.do_next()
+    grant = device.lease()
+    world.clock.advance(2)
+    with world.context.transaction() as session:
+        session.execute(update(ReceiptRow).values(state=state))
+    for known in (device.results, device.spans, device.post_by):
+        known.clear()
+    answer = device.submit(grant, device.work(grant))
+    assert answer.status_code == status
+    with world.context.sessions() as session:
+        row = session.scalars(select(ReceiptRow)).one()
+        lease = session.get_one(LeaseRow, (grant["lease"]["jobId"], int(grant["lease"]["leaseId"])))
+        accepted = session.scalar(select(func.count()).where(Span.state == "accepted"))
+        results = session.scalar(select(func.count()).where(Result.lease_id == lease.lease_id))
+    if status == 200:
+        assert (row.state, row.spans, row.first_accepted_at) == ("accepted", lease.spans, row.accepted_at)
+        assert (lease.state, lease.receipt_id, accepted, results) == ("done", row.id, 1 + len(lease.spans), row.count)
+    else:
+        assert answer.json()["code"] == "receipt_invalid"
+        assert (row.state, row.spans, lease.state, accepted, results) == (state, [0], "live", 1, 0)
+
+
+def inline(body: dict[str, Any], blob: bytes, **changes: Any) -> dict[str, Any]:
+    """The submission with its outputs along."""
+    data = base64.b64encode(blob).decode()
+    return body | {"outputs": to_hex(blob_id(blob)), "outputsData": data} | changes
+
+
+def own_outputs(grant: dict[str, Any]) -> bytes:
+    tasks = SpanSet.of(grant["lease"]["spans"]).tasks(10, 2)
+    return encode_outputs([b"out %d" % task for task in tasks])
+
+
+def test_outputs_that_come_along_are_stored_with_the_results(world: World, device: Device) -> None:
+    grant = device.lease()
+    body, blob = device.work(grant), own_outputs(grant)
+    world.context.blobs.remove(body["outputs"])
+    for _ in range(2):
+        assert device.submit(grant, inline(body, blob)).status_code == 200
+    assert world.http.get(f"/v1/blobs/{body['outputs']}").content == blob
+    with world.context.sessions() as session:
+        assert session.get(BlobUse, (body["outputs"], grant["lease"]["jobId"])) is not None
+        assert session.get(Upload, body["outputs"]) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"outputsData": "AA=="}, 422),
+        ({"outputsData": "not base64!"}, 422),
+        ({"outputsData": ""}, 422),
+        ({"outputsData": "A" * 87_388}, 422),
+        ({"outputsData": "A" * 87_389}, 422),
+        ({"outputsData": 7}, 422),
+        ({"next": "yes"}, 422),
+    ],
+)
+def test_outputs_along_that_are_not_those_of_the_id_store_nothing(
+    world: World, device: Device, changes: dict[str, Any], status: int
+) -> None:
+    grant = device.lease()
+    body, blob = device.work(grant), own_outputs(grant)
+    world.context.blobs.remove(body["outputs"])
+    assert device.submit(grant, inline(body, blob, **changes)).status_code == status
+    assert not world.context.blobs.has(body["outputs"])
+    assert device.lease()["lease"] == grant["lease"]
+
+
+def test_outputs_along_with_a_refused_receipt_are_not_stored(world: World, device: Device) -> None:
+    grant = device.lease()
+    body, blob = device.work(grant), own_outputs(grant)
+    world.context.blobs.remove(body["outputs"])
+    forged = inline(body, blob, receipt=body["receipt"] | {"amount": "1"})
+    assert device.submit(grant, forged).json()["code"] == "receipt_invalid"
+    assert not world.context.blobs.has(body["outputs"])
+
+
+def test_answer_to_results_brings_the_next_lease_when_asked(world: World, device: Device) -> None:
+    grant = device.lease()
+    body = device.work(grant) | {"next": True}
+    answer = device.submit(grant, body).json()
+    assert answer["accepted"] is True
+    assert answer["next"] == device.lease()
+    assert answer["next"]["receiptBase"]["count"] == 2
+    assert device.submit(grant, body).json() == answer
+
+
+def test_answer_to_results_without_a_wish_brings_none(world: World, device: Device) -> None:
+    grant = device.lease()
+    assert device.submit(grant, device.work(grant)).json() == {"accepted": True, "next": None}
+    assert grant["lease"]["leaseId"] == "1"
+
+
+@pytest.mark.parametrize("over", ["offer", "share", "accused"])
+def test_results_are_accepted_where_no_lease_can_follow(world: World, device: Device, over: str) -> None:
+    grant = device.lease()
+    if over == "offer":
+        with world.context.transaction() as session:
+            session.execute(update(Offer).values(valid_until=world.context.moment(-1)))
+    elif over == "share":
+        device.submit(grant, device.work(grant))
+        grant = device.lease()
+    else:
+        with world.context.transaction() as session:
+            session.execute(update(DeviceRow).values(open_games=1))
+    answer = device.submit(grant, device.work(grant) | {"next": True})
+    assert (answer.status_code, answer.json()) == (200, {"accepted": True, "next": None})
+
+
+def test_device_that_takes_attested_programs_alone_waits_for_the_seats(world: World) -> None:
+    tab = world.device("tab")
+    tab.offer(attestedOnly=True)
+    world.open_job()
+    world.tick()
+    assert tab.poll().status_code == 204
+    with world.context.transaction() as session:
+        session.execute(update(Program).values(attested=True))
+    world.tick()
+    assert tab.poll().status_code == 200
 
 
 def test_stakeless_device_has_one_span_until_it_is_attested(world: World) -> None:

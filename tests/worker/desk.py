@@ -22,8 +22,13 @@ def as_measured(folder):
     benchmark.load_or_measure(folder, lambda: made)
 
 
+def ask(price, devices):
+    """A level of the order book."""
+    return {"priceWeiPerGWU": str(price), "devices": devices, "wuPerSecond": 1.0, "unmeasured": 0}
+
+
 class Desk(http.server.ThreadingHTTPServer):
-    """`network` may be changed, `bound` is what was asked for, `skew_s` how wrong its clock is."""
+    """`network` and `book` may be changed, `bound` is what was asked for, `skew_s` how wrong its clock is."""
 
     def __init__(self):
         desk = self
@@ -32,7 +37,7 @@ class Desk(http.server.ThreadingHTTPServer):
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                answers = {"/v1/network": desk.network, "/healthz": {"status": "ok"}}
+                answers = {"/v1/network": desk.network, "/v1/book": desk.book, "/healthz": {"status": "ok"}}
                 self.answer(200 if self.path in answers else 404, answers.get(self.path, {"code": "not_found"}))
 
             def do_POST(self):
@@ -58,6 +63,7 @@ class Desk(http.server.ThreadingHTTPServer):
             "chain_id": 31337, "deploy_block": 1, "settler": address_of(SETTLER), "blobs": f"{self.url}/v1/blobs",
             "addresses": {"JobEscrow": ESCROW, "StakeVault": "0x" + "22" * 20}, "clocks": {}, "fee_ppm": 0,
         }  # fmt: skip
+        self.book = {"asks": [ask(30, 1), ask(12, 2), ask(40, 2)]}
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self):

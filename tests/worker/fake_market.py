@@ -20,6 +20,8 @@ from protocol.spans import SpanSet
 from protocol.wasm import Program
 from worker.errors import LeaseRefused, MarketRefused
 from worker.grants import Grant, LeaseKey, Network, ReceiptBase
+from worker.market_client import Submission
+from worker.work import Task, Work
 
 SETTLER, BUYER, DEVICE, OTHER = (bytes([n]) * 32 for n in (1, 2, 3, 4))
 DOMAIN = Domain(31337, "0x" + "11" * 20)
@@ -40,6 +42,12 @@ def inputs_of(count: int, seed: int = 7) -> list[bytes]:
     """Images of 64 pixels from 0 to 16."""
     rng = Random(seed)
     return [bytes(rng.randrange(17) for _ in range(64)) for _ in range(count)]
+
+
+def digits_work(count: int = 6) -> Work:
+    """The first tasks of a job for the digits program."""
+    inputs = inputs_of(count)
+    return Work(make_bid(inputs), digits(), tuple(Task(index, data) for index, data in enumerate(inputs)))
 
 
 class Clock:
@@ -116,6 +124,7 @@ class FakeMarket:
     """One job, one device. `faults[method]` is a list of what its next calls do instead: an exception, or a callable.
 
     A callable is run before the call, one in `after` when its effect is there already: what it raises is the answer.
+    `pairs` says whether the answer to a submission brings the next lease.
     """
 
     def __init__(self, clock: Clock, tasks: int = 10, spans_per_lease: int = 1, **bid: Any) -> None:
@@ -140,6 +149,7 @@ class FakeMarket:
         self.tamper: Callable[[Grant], Grant] = lambda grant: grant
         self.idle = asyncio.Event()
         self.bound: list[Binding] = []
+        self.pairs = True
 
     # --- what a test does to it
 
@@ -204,26 +214,30 @@ class FakeMarket:
         if self.live and self.live.key == key:
             self.lose_lease()
 
-    async def submit(
-        self, key: LeaseKey, results: Sequence[TaskResult], outputs: bytes, receipt: Receipt, signature: bytes
-    ) -> None:
+    async def submit(self, key: LeaseKey, work: Submission, *, wants_next: bool = False) -> Grant | None:
         self._fault("submit")
-        receipt.check_signature(DOMAIN, signature, address_of(DEVICE))
+        receipt = work.receipt
+        receipt.check_signature(DOMAIN, work.signature, address_of(DEVICE))
         self.receipts.append(receipt)
         if key in self.done:
-            assert self.done[key] == tuple(results), "a lease's results have changed"
-            return
-        grant = self._check_live(key)
-        if receipt.period != self.period:
-            raise MarketRefused(409, "period_closed", "posted", self.period)
-        self._check_receipt(grant, results, outputs, receipt)
-        book = self.books[self.period]
-        book.spans |= set(grant.lease.spans)
-        book.results |= {result.task_index: result for result in results}
-        book.post_by = min(book.post_by, grant.lease.post_by)
-        self.done[key] = tuple(results)
-        self.live = None
+            assert self.done[key] == work.results, "a lease's results have changed"
+        else:
+            grant = self._check_live(key)
+            if receipt.period != self.period:
+                raise MarketRefused(409, "period_closed", "posted", self.period)
+            if work.blob is not None:
+                assert blob_id(work.blob) == work.outputs
+                self.blobs[work.outputs] = work.blob
+            self._check_receipt(grant, work.results, work.outputs, receipt)
+            book = self.books[self.period]
+            book.spans |= set(grant.lease.spans)
+            book.results |= {result.task_index: result for result in work.results}
+            book.post_by = min(book.post_by, grant.lease.post_by)
+            self.done[key] = work.results
+            self.live = None
+        given = await self.next_lease(0) if wants_next and self.pairs and (self.live or self.open) else None
         self._answered("submit")
+        return given
 
     async def get_blob(self, name: bytes, limit_bytes: int) -> bytes:
         self._fault("get_blob")

@@ -7,7 +7,6 @@ from random import Random
 
 import pytest
 
-from deploy.local.liar import LyingRunner, invented, read_lies
 from execution import DeviceFailure
 from execution import TaskResult as Outcome
 from programs.catalogue import CATALOGUE
@@ -26,6 +25,7 @@ from tests.worker.fake_market import (
     Clock,
     FakeMarket,
     digits,
+    digits_work,
     inputs_of,
     make_bid,
 )
@@ -40,7 +40,6 @@ from worker.keystore import DeviceKey
 from worker.owner import Owner
 from worker.policy import Policy
 from worker.runner import SandboxRunner
-from worker.work import Task, Work
 
 pytestmark = pytest.mark.anyio
 
@@ -135,9 +134,12 @@ async def test_binding_is_relayed_once_with_both_signatures(bench):
     "method", ["network", "open_session", "put_offer", "next_lease", "get_blob", "put_blob", "submit"]
 )
 @pytest.mark.parametrize("error", [MarketUnreachable("down"), SessionRefused("over")])
-async def test_trouble_in_any_call_is_overcome_without_another_run(bench, method, error):
+async def test_trouble_in_any_call_is_overcome_without_another_run(bench, method, error, monkeypatch):
+    if method == "put_blob":
+        monkeypatch.setattr("worker.agent.INLINE_BYTES_MAX", 0)
     bench.market.faults[method] = [error, error]
     await bench.work()
+    assert bench.market.faults[method] == []
     assert bench.market.accepted_spans == [0, 1, 2]
     assert len(bench.runner.runs) == 3
 
@@ -325,6 +327,42 @@ async def test_device_failure_releases_and_tries_again(bench):
     assert bench.market.accepted_spans == [0, 1, 2]
 
 
+async def test_pause_while_submitting_gives_back_the_lease_that_came_with_the_answer(bench):
+    bench.market.after["submit"] = [lambda: control.pause(bench.folder, START)]
+    agent = bench.agent()
+    running = asyncio.create_task(agent.run())
+    await until(lambda: agent.decision.reason is not None and bench.market.released)
+    assert [key.lease_id for key in bench.market.released] == [2]
+    control.resume(bench.folder)
+    await asyncio.wait_for(bench.market.idle.wait(), 10)
+    agent.shut_down()
+    await running
+    assert bench.market.accepted_spans == [0, 1, 2]
+
+
+async def test_lease_of_the_answer_is_worked_on_without_another_poll(bench):
+    polls = []
+    bench.market.faults["next_lease"] = [lambda: polls.append(len(bench.market.done))]
+    await bench.work()
+    assert polls == [0]
+    assert bench.market.accepted_spans == [0, 1, 2]
+
+
+async def test_market_that_pairs_no_lease_with_its_answer_is_polled(bench):
+    bench.market.pairs = False
+    await bench.work()
+    assert bench.market.accepted_spans == [0, 1, 2]
+
+
+async def test_outputs_too_large_to_travel_with_the_results_are_uploaded_first(bench, monkeypatch):
+    monkeypatch.setattr("worker.agent.INLINE_BYTES_MAX", 0)
+    bench.market.faults["submit"] = [MarketUnreachable("down")]
+    before = set(bench.market.blobs)
+    await bench.work()
+    assert len(set(bench.market.blobs) - before) == 3
+    assert bench.market.accepted_spans == [0, 1, 2]
+
+
 async def test_pause_takes_no_lease_until_resumed(bench):
     control.pause(bench.folder, START)
     agent = bench.agent()
@@ -419,7 +457,8 @@ async def test_crash_at_any_write_loses_nothing_and_signs_nothing_twice(tmp_path
         assert by_spans.setdefault((receipt.period, receipt.spans_hash), receipt) == receipt
 
 
-async def test_crash_with_the_outputs_lost_signs_nothing_new(bench):
+async def test_crash_with_the_outputs_lost_signs_nothing_new(bench, monkeypatch):
+    monkeypatch.setattr("worker.journal.LINE_OUTPUTS_BYTES", 0)
     with pytest.raises(Crash):
         await bench.work(make_journal=lambda folder: CrashingJournal(folder, 4, after=True))
     for path in (bench.folder / "journal" / "outputs").iterdir():
@@ -442,13 +481,6 @@ async def test_restart_after_the_lease_expired_goes_on_with_a_new_one(bench):
 # --- real children
 
 
-def digits_work(count=6):
-    inputs = inputs_of(count)
-    tasks = tuple(Task(index, data) for index, data in enumerate(inputs))
-    return Work(make_bid(inputs), digits(), tasks)
-
-
-@pytest.mark.slow
 async def test_sandbox_runs_the_job_and_survives_a_killed_child(bench):
     bench.runner = SandboxRunner()
     killed = []
@@ -497,76 +529,6 @@ async def test_endless_task_is_aborted_within_a_second(tmp_path):
     agent.shut_down()
     assert await asyncio.wait_for(running, 5) == "asked to"
     assert market.receipts == []
-
-
-# --- the liar
-
-
-class Digits:
-    """Runs digits tasks without a child."""
-
-    def __init__(self):
-        self.ran = []
-
-    def run(self, work):
-        self.ran += [task.index for task in work.tasks]
-        scores = list(range(10))
-        return [Outcome(Status.OK, bytes([9]) + b"".join(bytes([0, 0, 0, s]) for s in scores), 777) for _ in work.tasks]
-
-    def abort(self):
-        pass
-
-    def close(self):
-        pass
-
-
-def test_liar_computes_one_half_and_invents_the_other(tmp_path):
-    honest = Digits()
-    liar = LyingRunner(honest, tmp_path / "lies", Random(1))
-    outcomes = liar.run(digits_work(8))
-    assert honest.ran == [1, 3, 5, 7]
-    lies = read_lies(tmp_path / "lies")
-    assert [lie["task"] for lie in lies] == [0, 2, 4, 6]
-    for lie in lies:
-        output = outcomes[lie["task"]].output
-        assert "0x" + output.hex() == lie["output"]
-        assert (len(output), outcomes[lie["task"]].wu) == (41, 777)
-        assert output[0] != 9
-        scores = [output[1 + 4 * n : 5 + 4 * n] for n in range(10)]
-        assert max(scores) == scores[output[0]]
-
-
-def test_liar_asked_again_tells_the_same_lies_also_after_a_restart(tmp_path):
-    liar = LyingRunner(Digits(), tmp_path / "lies", Random(1))
-    first = liar.run(digits_work(8))
-    assert liar.run(digits_work(8)) == first
-    assert LyingRunner(Digits(), tmp_path / "lies", Random(3)).run(digits_work(8)) == first
-    assert len(read_lies(tmp_path / "lies")) == 4
-
-
-def test_liar_with_one_task_computes_it_all_the_same(tmp_path):
-    honest = Digits()
-    work = digits_work(1)
-    LyingRunner(honest, tmp_path / "lies", Random(1)).run(work)
-    assert honest.ran == [0]
-
-
-@pytest.mark.parametrize("output", [b"", b"\x03", b"\x0b" + bytes(40), bytes(8)])
-def test_invented_output_differs_whatever_the_format(output):
-    assert invented(output, Random(1)) != output
-
-
-def test_every_lie_on_digits_is_wrong():
-    work = digits_work(40)
-    runner = SandboxRunner()
-    try:
-        truth = runner.run(work)
-    finally:
-        runner.close()
-    rng = Random(5)
-    for outcome in truth:
-        for other in truth:
-            assert invented(other.output, rng) != outcome.output
 
 
 def test_terms_come_from_the_policy(tmp_path):

@@ -21,7 +21,8 @@ def command(tmp_path, *arguments, **environment):
     key.touch(0o600)
     key.write_text(DEVICE.hex())
     as_measured(tmp_path / "state")
-    variables = {"WORKER_KEY_FILE": str(key), "WORKER_STATE_DIR": str(tmp_path / "state"), **environment}
+    variables = {"WORKER_KEY_FILE": str(key), "WORKER_STATE_DIR": str(tmp_path / "state")}
+    variables |= {"WORKER_MIN_PRICE_WEI_PER_GWU": "1"} | environment
     return subprocess.Popen(
         [sys.executable, "-m", *arguments],
         env={**os.environ, **variables},
@@ -48,6 +49,7 @@ def said_before(process, text):
         ({}, "no market"),
         ({"WORKER_MARKET_URL": "http://market.example"}, "https"),
         ({"WORKER_MARKET_URL": NOBODY, "WORKER_CPUS": "0"}, "processors"),
+        ({"WORKER_MARKET_URL": NOBODY, "WORKER_MIN_PRICE_WEI_PER_GWU": "-1"}, "price"),
         ({"WORKER_MARKET_URL": NOBODY, "WORKER_KEY_FILE": "/nowhere"}, "KeyUnusable"),
     ],
 )

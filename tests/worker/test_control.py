@@ -371,7 +371,8 @@ def test_agent_in_a_process_of_its_own_obeys_and_dies(tmp_path, death):
     (tmp_path / "device.key").write_text(DEVICE.hex())
     as_measured(tmp_path)
     command = [sys.executable, "-m", "worker", "run", "--state-dir", str(tmp_path), "--market", "http://127.0.0.1:9"]
-    process = subprocess.Popen([*command, "--keystore", str(tmp_path / "device.key")], stdout=subprocess.DEVNULL)
+    command += ["--min-price", str(PRICE), "--keystore", str(tmp_path / "device.key")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:

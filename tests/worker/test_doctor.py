@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from execution import DeviceFailure
 from protocol.signing import address_of
 from tests.worker.desk import Desk
 from tests.worker.fake_market import DEVICE
-from worker import agreed, control, doctor, escape, keystore, unit
+from worker import agreed, conditions, control, doctor, escape, keystore, unit
 from worker.cli import app
 from worker.doctor import Grade, escape_finding, skew_finding
 from worker.errors import SettingsInvalid
@@ -23,6 +24,7 @@ from worker.exits import Exit
 from worker.facts import Convicted
 from worker.journal import Journal
 from worker.settings import Settings
+from worker.wishes import Wishes
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def settings(tmp_path, desk, monkeypatch):
     monkeypatch.setattr(doctor, "_sandbox", lambda: iter(()))
     (tmp_path / "device.key").touch(0o600)
     (tmp_path / "device.key").write_text(DEVICE.hex())
-    made = Settings((desk.url,), tmp_path / "device.key", tmp_path, memory_pages=16)
+    made = Settings((desk.url,), tmp_path / "device.key", tmp_path, 5, memory_pages=16)
     made.write()
     agreed.keep(tmp_path, agreed.ask([desk.url]))
     return made
@@ -69,6 +71,27 @@ def test_doctor_on_a_device_that_is_set_up_finds_it_sound(settings):
     assert done.exit_code == Exit.OK, done.output
     assert all(line.startswith(("ok", "warn")) for line in done.stdout.splitlines())
     assert grade(settings, "market") is grade(settings, "network") is Grade.OK
+
+
+def test_doctor_without_a_price_says_how_to_get_one(settings):
+    unpriced = replace(settings, min_price_wei_per_gwu=None)
+    assert grade(unpriced, "memory") in (Grade.OK, Grade.WARN)
+    (finding,) = findings(unpriced, "settings")
+    assert (finding.grade, "no price" in finding.text) == (Grade.FAIL, True)
+
+
+@pytest.mark.parametrize(("works", "expected"), [(True, Grade.WARN), (False, Grade.FAIL)])
+def test_wish_that_the_machine_does_not_tell_is_found(settings, monkeypatch, works, expected):
+    monkeypatch.setattr(conditions, "metered", lambda: None)
+    wishes = Wishes(on_metered=False, min_free_disk_mib=1, other_load_percent=99, work_when_unknown=works)
+    (finding,) = findings(replace(settings, policy_wishes=wishes), "policy")
+    assert (finding.grade, finding.text) == (expected, "it cannot be known here whether its network is metered")
+
+
+def test_wishes_that_the_machine_tells_or_none_are_sound(settings, monkeypatch):
+    assert findings(settings, "policy") == []
+    monkeypatch.setattr(conditions, "metered", lambda: True)
+    assert grade(replace(settings, policy_wishes=Wishes(on_metered=False)), "policy") is Grade.OK
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from worker.facts import (
     fact_from_json,
     fact_to_json,
 )
-from worker.journal import Journal
+from worker.journal import LINE_OUTPUTS_BYTES, Journal, read_facts
 
 BID = make_bid(inputs_of(10))
 GRANT = make_grant(BID)
@@ -129,28 +129,72 @@ def test_large_journal_says_so_until_compacted(tmp_path, monkeypatch):
     assert not journal.is_large
 
 
-def test_outputs_are_kept_until_forgotten(tmp_path):
+SMALL, LARGE = b"outputs", b"outputs" * LINE_OUTPUTS_BYTES
+
+
+@pytest.mark.parametrize("blob", [SMALL, LARGE])
+def test_outputs_are_kept_until_forgotten(tmp_path, blob):
     journal = Journal(tmp_path)
-    name = journal.keep_outputs(b"outputs")
-    assert journal.outputs(name) == b"outputs"
+    name = journal.keep_outputs(blob)
+    assert journal.outputs(name) == blob
     journal.forget_outputs(name)
     assert journal.outputs(name) is None
 
 
+@pytest.mark.parametrize("blob", [SMALL, LARGE])
+@pytest.mark.parametrize("compacts", [False, True])
+def test_outputs_survive_the_end_of_the_process(tmp_path, blob, compacts):
+    journal = Journal(tmp_path)
+    name, other = journal.keep_outputs(blob), journal.keep_outputs(b"of another lease")
+    journal.append(Convicted())
+    journal.forget_outputs(other)
+    if compacts:
+        journal.compact(lambda _: True)
+    journal.close()
+    assert read_facts(tmp_path) == (Convicted(),)
+    again = Journal(tmp_path)
+    assert again.facts == (Convicted(),)
+    assert again.outputs(name) == blob
+    assert (again.outputs(other) is None) == compacts
+
+
+def test_receipt_is_on_disk_with_all_before_it_once_it_is_written(tmp_path, monkeypatch):
+    """Of a lease only its receipt waits for the disk."""
+    at_sync, path = [], tmp_path / "journal.jsonl"
+    journal = Journal(tmp_path)
+    monkeypatch.setattr("worker.journal.os.fsync", lambda _: at_sync.append(path.read_bytes().count(b"\n")))
+    network, taken, results, signed, settled = signed_facts()
+    journal.append(network)
+    journal.append(taken)
+    journal.keep_outputs(SMALL)
+    journal.append(results)
+    journal.append(signed)
+    journal.append(settled)
+    assert at_sync == [1, 5]
+
+
 def test_outputs_damaged_on_disk_count_as_gone(tmp_path):
     journal = Journal(tmp_path)
-    name = journal.keep_outputs(b"outputs")
+    name = journal.keep_outputs(LARGE)
     (tmp_path / "outputs" / name.hex()).write_bytes(b"outputz")
     assert journal.outputs(name) is None
 
 
+@pytest.mark.parametrize("text", ["=", "not base64!", 7, None])
+def test_journal_with_damaged_outputs_in_a_line_is_corrupt(tmp_path, text):
+    (tmp_path / "journal.jsonl").write_text(json.dumps({"keptOutputs": text}) + "\n")
+    with pytest.raises(JournalCorrupt, match="line 1"):
+        Journal(tmp_path)
+
+
 def test_outputs_left_by_a_crash_are_removed(tmp_path):
     journal = Journal(tmp_path)
-    kept, lost = journal.keep_outputs(b"kept"), journal.keep_outputs(b"lost")
+    blobs = [b"kept", b"lost", LARGE + b"kept", LARGE + b"lost"]
+    kept, lost, kept_file, lost_file = map(journal.keep_outputs, blobs)
     (tmp_path / "outputs" / "half.part").write_bytes(b"ha")
-    journal.forget_outputs_but([kept])
-    assert [path.name for path in (tmp_path / "outputs").iterdir()] == [kept.hex()]
-    assert journal.outputs(lost) is None
+    journal.forget_outputs_but([kept, kept_file])
+    assert [path.name for path in (tmp_path / "outputs").iterdir()] == [kept_file.hex()]
+    assert [journal.outputs(name) is None for name in (kept, lost, kept_file, lost_file)] == [False, True] * 2
 
 
 def test_key_reads_as_job_and_number():

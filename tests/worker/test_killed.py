@@ -100,7 +100,7 @@ def tick_until(stage, holds, limit_s=30.0):
 
 @pytest.mark.parametrize(
     ("kill_at", "after"),
-    [("GET /v1/blobs", False), ("PUT /v1/blobs", True), ("/results", False), ("/results", True)],
+    [("GET /v1/blobs", False), ("/leases/next", True), ("/results", False), ("/results", True)],
 )
 def test_device_killed_in_the_middle_of_a_lease_goes_on_where_it_was(market_url, valkey_url, tmp_path, kill_at, after):
     options = {"poll_max_seconds": 1, "max_share_ppm": 1_000_000}

@@ -10,7 +10,7 @@ from tests.worker.fake_market import DEVICE, NETWORK, inputs_of, make_bid, make_
 from worker.book import Book
 from worker.errors import LeaseRefused, MarketRefused, MarketUnreachable, SessionRefused, SettingsInvalid
 from worker.facts import LeaseTaken, ResultsRecorded
-from worker.market_client import HttpMarket, check_url
+from worker.market_client import HttpMarket, Submission, check_url
 
 pytestmark = pytest.mark.anyio
 
@@ -91,7 +91,7 @@ async def test_conflict_carries_code_and_period():
     client = await market(Server(**{path: (409, {"code": "period_closed", "detail": "posted", "period": 5})}))
     book = Book([LeaseTaken(GRANT), ResultsRecorded(GRANT.key, results_of(GRANT), bytes(32))])
     with pytest.raises(MarketRefused) as caught:
-        await client.submit(GRANT.key, results_of(GRANT), bytes(32), book.receipt_of(GRANT.key), bytes(65))
+        await client.submit(GRANT.key, Submission(results_of(GRANT), bytes(32), book.receipt_of(GRANT.key), bytes(65)))
     assert (caught.value.code, caught.value.period) == ("period_closed", 5)
 
 
@@ -185,10 +185,25 @@ async def test_results_travel_as_rows_of_section_nine():
     client = await market(server)
     book = Book([LeaseTaken(GRANT), ResultsRecorded(GRANT.key, results_of(GRANT), bytes(32))])
     receipt = book.receipt_of(GRANT.key)
-    await client.submit(GRANT.key, results_of(GRANT), bytes(32), receipt, bytes(65))
+    await client.submit(GRANT.key, Submission(results_of(GRANT), bytes(32), receipt, bytes(65)))
     body = json.loads(server.requests[-1].content)
     assert body["results"][0] == [0, "1", to_hex(results_of(GRANT)[0].output_root), "1000", 0]
     assert body["receipt"] == receipt.to_json()
+
+
+@pytest.mark.parametrize("given", [None, GRANT.to_json(), {"lease": "none"}, 7])
+@pytest.mark.parametrize("wanted", [False, True])
+async def test_answer_brings_the_next_lease_where_it_was_wanted_and_makes_sense(given, wanted):
+    server = Server(
+        **{f"POST /v1/leases/{to_hex(GRANT.key.job_id)}/1/results": (200, {"accepted": True, "next": given})}
+    )
+    client = await market(server)
+    book = Book([LeaseTaken(GRANT), ResultsRecorded(GRANT.key, results_of(GRANT), bytes(32))])
+    work = Submission(results_of(GRANT), bytes(32), book.receipt_of(GRANT.key), bytes(65), b"outputs")
+    found = await client.submit(GRANT.key, work, wants_next=wanted)
+    assert found == (GRANT if wanted and given == GRANT.to_json() else None)
+    body = json.loads(server.requests[-1].content)
+    assert (body["next"], body["outputsData"]) == (wanted, "b3V0cHV0cw==")
 
 
 async def test_answer_without_acceptance_is_not_taken_for_one():
@@ -196,4 +211,4 @@ async def test_answer_without_acceptance_is_not_taken_for_one():
     client = await market(Server(**{path: (200, {"accepted": False})}))
     book = Book([LeaseTaken(GRANT), ResultsRecorded(GRANT.key, results_of(GRANT), bytes(32))])
     with pytest.raises(MarketUnreachable):
-        await client.submit(GRANT.key, results_of(GRANT), bytes(32), book.receipt_of(GRANT.key), bytes(65))
+        await client.submit(GRANT.key, Submission(results_of(GRANT), bytes(32), book.receipt_of(GRANT.key), bytes(65)))

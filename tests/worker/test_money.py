@@ -66,7 +66,7 @@ class Contributor:
             (folder / f"{what}.key").touch(0o600)
             (folder / f"{what}.key").write_text(secret.hex())
         self.settings = Settings(
-            (store.url,), folder / "device.key", folder, rpc_url=market.stage.anvil.rpc_url, owner=self.owner,
+            (store.url,), folder / "device.key", folder, 1, rpc_url=market.stage.anvil.rpc_url, owner=self.owner,
             owner_key_file=folder / "owner.key",
         )  # fmt: skip
         self.settings.write()

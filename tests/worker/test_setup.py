@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 
 from protocol.messages import Binding
 from protocol.signing import address_of
-from tests.worker.desk import DOMAIN, Desk
+from tests.worker.desk import DOMAIN, Desk, ask
 from tests.worker.fake_market import DEVICE, OTHER
 from worker import agreed, keystore
+from worker.asks import middle_of
 from worker.cli import app
 from worker.errors import KeyUnusable, SettingsInvalid
 from worker.exits import Exit
@@ -100,6 +101,67 @@ def test_init_refuses_other_contracts_than_were_agreed_to(folder, desk):
     assert "StakeVault" in said
     assert str(folder / agreed.FILE) in said
     assert agreed.kept(folder).deployment.address("StakeVault") == "0x" + "22" * 20
+
+
+# --- the price
+
+
+def test_init_without_a_price_takes_the_middle_of_what_others_ask(folder, desk):
+    said = init(folder, desk, "--yes", "--owner", OWNER).output
+    assert "5 live devices ask 30 wei" in said
+    assert load_settings(folder, {}).min_price_wei_per_gwu == 30
+    desk.book["asks"] = [ask(7, 1)]
+    init(folder, desk, "--yes", "--owner", OWNER)
+    assert load_settings(folder, {}).min_price_wei_per_gwu == 30, "what was set stays"
+
+
+def test_init_without_a_price_where_nobody_offers_is_refused(folder, desk):
+    desk.book["asks"] = []
+    assert "--min-price" in init(folder, desk, "--yes", "--owner", OWNER, status=Exit.FAILED).output
+    assert "Nobody offers" in init(folder, desk, status=Exit.DECLINED, answers=f"{desk.url}\n\n\n").output
+    assert not (folder / FILE).exists()
+    init(folder, desk, "--yes", "--owner", OWNER, "--min-price", "9")
+    assert load_settings(folder, {}).min_price_wei_per_gwu == 9
+
+
+def test_init_proposes_the_middle_and_takes_an_empty_answer_for_it(folder, desk):
+    answers = f"{desk.url}\n\n1\ndedicated\n{OWNER}\n\ny\n"
+    assert "[30]" in init(folder, desk, answers=answers).output
+    assert load_settings(folder, {}).min_price_wei_per_gwu == 30
+
+
+def test_run_without_a_price_is_refused(folder, desk):
+    options = ("--market", desk.url, "--keystore", str(folder / "device.key"))
+    assert "no price" in invoke(folder, "run", *options, status=Exit.FAILED).output
+
+
+@pytest.mark.parametrize(
+    ("levels", "middle"),
+    [([(1, 1)], 1), ([(1, 1), (2, 1)], 1), ([(1, 1), (2, 1), (3, 1)], 2), ([(1, 1), (9, 2)], 9), ([(1, 2), (9, 2)], 1)],
+)
+def test_middle_of_counts_devices_and_half_of_them_ask_no_more(levels, middle):
+    assert middle_of({"asks": [ask(*level) for level in levels]}) == (middle, sum(number for _, number in levels))
+
+
+@pytest.mark.parametrize(
+    "book",
+    [
+        [],
+        {},
+        {"asks": None},
+        {"asks": "12"},
+        {"asks": [1]},
+        {"asks": [ask(-1, 1)]},
+        {"asks": [ask(1, 0)]},
+        {"asks": [ask(2**128, 1)]},
+        {"asks": [ask("1" * 5_000, 1)]},
+        {"asks": [ask(1, float("inf"))]},
+    ],
+)
+def test_init_on_a_market_with_a_book_of_nonsense_says_so(folder, desk, book):
+    desk.book = book
+    assert "no order book" in init(folder, desk, "--yes", "--owner", OWNER, status=Exit.FAILED).output
+    assert not (folder / FILE).exists()
 
 
 # --- the binding

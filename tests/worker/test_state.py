@@ -4,102 +4,20 @@ from random import Random
 import pytest
 
 from protocol.signing import address_of
-from protocol.spans import SpanSet
+from tests.worker.driver import BID, OUTPUTS, TERMS, Driver, base_of
 from tests.worker.fake_market import (
-    DEVICE,
     NETWORK,
     OTHER,
     PRICE,
     START,
-    digits,
-    inputs_of,
-    make_bid,
     make_grant,
     results_of,
 )
 from worker import moves
 from worker.errors import IllegalTransition
-from worker.facts import Convicted, LeaseSettled, LeaseTaken, Outcome, PeriodMoved, ReceiptSigned, ResultsRecorded
-from worker.grants import Network, ReceiptBase, Terms
+from worker.facts import Convicted, LeaseSettled, LeaseTaken, Outcome, ReceiptSigned, ResultsRecorded
+from worker.grants import Network
 from worker.state import BACKOFF_MAX_S, TRANSITIONS, Device, Phase
-from worker.work import Work
-
-BID = make_bid(inputs_of(40))
-TERMS = Terms(address_of(DEVICE), PRICE // 2, 16)
-OUTPUTS = b"\x05" * 32
-
-
-class Driver:
-    """Answers the machine's steps and keeps its instructions."""
-
-    def __init__(self, facts=(), now=START):
-        self.device = Device(TERMS, Random(1), facts)
-        self.now = now
-        self.facts = list(facts)
-        self.said = []
-        self._take(self.device.start(now))
-
-    def _take(self, instructions):
-        self.said = instructions
-        self.facts += [i.fact for i in instructions if isinstance(i, moves.Record)]
-        return instructions
-
-    @property
-    def step(self):
-        steps = [i for i in self.said if isinstance(i, moves.Step)]
-        return steps[-1] if steps else None
-
-    def kinds(self):
-        return [type(i) for i in self.said if not isinstance(i, moves.Record)]
-
-    def answer(self, kind, *args):
-        return self._take(self.device.handle(kind(self.step.ticket, *args), self.now))
-
-    def tell(self, event):
-        return self._take(self.device.handle(event, self.now))
-
-    def open(self):
-        self.answer(moves.SessionOpened, NETWORK, self.now + 900)
-        return self
-
-    def give(self, grant):
-        self.answer(moves.LeaseGiven, grant)
-        return self
-
-    def run(self, grant):
-        self.give(grant)
-        self.answer(moves.WorkReady, Work(BID, digits(), ()))
-        return self
-
-    def compute(self, grant, results=None):
-        self.run(grant)
-        self.answer(moves.ResultsComputed, results or results_of(grant), OUTPUTS)
-        return self
-
-    def sign(self):
-        submit = self.step
-        assert isinstance(submit, moves.Submit)
-        fact = ReceiptSigned(submit.key, submit.receipt, b"\x01" * 65)
-        self.device.book.apply(fact)
-        self.facts.append(fact)
-        return self
-
-    def accept(self, grant, results=None):
-        self.compute(grant, results).sign()
-        self.answer(moves.Accepted)
-        return self
-
-
-@pytest.fixture
-def driver():
-    return Driver().open()
-
-
-def base_of(*grants, wu=1_000):
-    results = [result for grant in grants for result in results_of(grant, wu)]
-    spans = [span for grant in grants for span in grant.lease.spans]
-    return ReceiptBase(SpanSet.of(spans), len(results), sum(result.wu for result in results))
-
 
 # --- sessions, polling, backing off
 
@@ -307,173 +225,6 @@ def test_stale_answers_change_nothing(driver):
 
 def test_every_phase_can_end():
     assert {before for before, after in TRANSITIONS if after is Phase.STOPPED} == set(Phase) - {Phase.STOPPED}
-
-
-# --- receipts
-
-
-def test_results_are_recorded_before_they_are_submitted(driver):
-    grant = make_grant(BID, spans=(1,))
-    driver.compute(grant)
-    assert driver.said[0] == moves.Record(ResultsRecorded(grant.key, results_of(grant), OUTPUTS))
-    receipt = driver.step.receipt
-    assert (receipt.period, receipt.count, receipt.post_by) == (0, 4, grant.lease.post_by)
-    assert receipt.total_wu == 4 * 1_000 + 4 + 5 + 6 + 7
-    assert receipt.amount == receipt.total_wu * PRICE // 10**9
-
-
-def test_accepted_settles_forgets_outputs_and_polls(driver):
-    grant = make_grant(BID)
-    driver.accept(grant)
-    assert driver.kinds() == [moves.Forget, moves.Poll]
-    assert driver.facts[-1] == LeaseSettled(grant.key, Outcome.ACCEPTED)
-
-
-def test_second_receipt_of_a_period_is_cumulative(driver):
-    first = make_grant(BID, 1, (3,), post_by=int(START) + 70)
-    driver.accept(first)
-    second = replace(make_grant(BID, 2, (1,)), base=base_of(first))
-    driver.compute(second)
-    receipt = driver.step.receipt
-    assert (receipt.count, receipt.post_by) == (8, first.lease.post_by)
-    assert receipt.total_wu == sum(result.wu for result in results_of(first) + results_of(second))
-
-
-def test_receipt_of_a_new_period_starts_anew(driver):
-    first = make_grant(BID, 1, (0,))
-    driver.accept(first)
-    driver.compute(make_grant(BID, 2, (1,), period=1))
-    assert (driver.step.receipt.period, driver.step.receipt.count) == (1, 4)
-
-
-def test_period_closed_moves_this_lease_alone(driver):
-    first, second = make_grant(BID, 1, (0,)), make_grant(BID, 2, (1,))
-    driver.accept(first)
-    driver.compute(replace(second, base=base_of(first))).sign()
-    driver.answer(moves.PeriodClosed, 3)
-    assert driver.said[0] == moves.Record(PeriodMoved(second.key, 3))
-    assert (driver.step.receipt.period, driver.step.receipt.count) == (3, 4)
-    driver.sign().answer(moves.Accepted)
-    third = replace(make_grant(BID, 3, (2,), period=3), base=base_of(second))
-    driver.compute(third)
-    assert (driver.step.receipt.period, driver.step.receipt.count) == (3, 8)
-
-
-def test_period_closed_backwards_is_not_signed_again(driver):
-    driver.compute(make_grant(BID, 1, period=2)).sign()
-    driver.answer(moves.PeriodClosed, 2)
-    assert driver.kinds() == [moves.Forget, moves.Wait]
-    assert driver.facts[-1].outcome is Outcome.UNKNOWN
-
-
-def test_results_after_post_by_are_never_signed(driver):
-    grant = make_grant(BID)
-    driver.run(grant)
-    driver.now = grant.lease.post_by
-    driver.answer(moves.ResultsComputed, results_of(grant), OUTPUTS)
-    assert moves.Submit not in driver.kinds()
-    assert driver.facts[-1] == LeaseSettled(grant.key, Outcome.DROPPED)
-
-
-def test_period_closed_after_post_by_is_never_signed(driver):
-    grant = make_grant(BID)
-    driver.compute(grant).sign()
-    driver.now = grant.lease.post_by
-    driver.answer(moves.PeriodClosed, 1)
-    assert moves.Submit not in driver.kinds()
-
-
-def test_resending_stops_at_post_by(driver):
-    grant = make_grant(BID)
-    driver.compute(grant).sign()
-    receipt = driver.step.receipt
-    driver.answer(moves.Unreachable, "gone")
-    driver.answer(moves.Waited)
-    driver.open()
-    assert driver.step.receipt == receipt
-    driver.answer(moves.Unreachable, "gone")
-    driver.now = grant.lease.post_by
-    driver.answer(moves.Waited)
-    assert driver.facts[-1] == LeaseSettled(grant.key, Outcome.UNKNOWN)
-
-
-def test_refused_results_that_the_base_shows_are_accepted_after_all(driver):
-    first, second = make_grant(BID, 1, (0,)), make_grant(BID, 2, (1,))
-    driver.compute(first).sign()
-    driver.answer(moves.ResultsRefused, "lease_expired", "too late")
-    driver.answer(moves.Waited)
-    driver.compute(replace(second, base=base_of(first)))
-    assert LeaseSettled(first.key, Outcome.ACCEPTED) in driver.facts
-    assert driver.step.receipt.count == 8
-
-
-def test_refused_results_that_the_base_lacks_stay_out(driver):
-    first, second = make_grant(BID, 1, (0,)), make_grant(BID, 2, (1,))
-    driver.compute(first).sign()
-    driver.answer(moves.ResultsRefused, "lease_fenced", "too late")
-    driver.answer(moves.Waited)
-    driver.compute(second)
-    assert driver.step.receipt.count == 4
-
-
-def test_task_that_comes_out_differently_than_signed_before_is_not_signed(driver):
-    first, again = make_grant(BID, 1, (0,)), make_grant(BID, 2, (0,))
-    driver.compute(first).sign()
-    driver.answer(moves.ResultsRefused, "lease_fenced", "too late")
-    driver.answer(moves.Waited)
-    driver.run(again)
-    driver.answer(moves.ResultsComputed, results_of(again, 1_001), OUTPUTS)
-    assert moves.Submit not in driver.kinds()
-    assert moves.Release in driver.kinds()
-
-
-@pytest.mark.parametrize(
-    ("second", "reason"),
-    [
-        (make_grant(BID, 2, (1,)), "does not have span 0"),
-        (replace(make_grant(BID, 2, (1,)), base=base_of(make_grant(BID, 1, (0, 2)))), "no results"),
-        (replace(make_grant(BID, 2, (1,)), base=base_of(make_grant(BID, 1, (0,)), wu=999)), "count or WU"),
-        (replace(make_grant(BID, 2, (0,)), base=base_of(make_grant(BID, 1, (0,)))), "accepted in this period"),
-        (replace(make_grant(BID, 1, (1,)), base=base_of(make_grant(BID, 1, (0,)))), "not newer"),
-        (
-            replace(make_grant(BID, 2, (1,), price_wei_per_gwu=PRICE - 1), base=base_of(make_grant(BID, 1, (0,)))),
-            "another price",
-        ),
-    ],
-)
-def test_lease_on_a_base_that_contradicts_the_book_is_released(driver, second, reason):
-    driver.accept(make_grant(BID, 1, (0,)))
-    driver.give(second)
-    release = driver.said[0]
-    assert isinstance(release, moves.Release)
-    assert reason in release.reason
-
-
-def test_lease_of_a_period_that_is_over_is_released(driver):
-    driver.accept(make_grant(BID, 1, (0,), period=2))
-    driver.give(make_grant(BID, 2, (1,), period=1))
-    assert driver.kinds() == [moves.Release, moves.Wait]
-
-
-def test_base_without_a_lease_whose_post_by_passed_goes_on_without_it(driver):
-    first = make_grant(BID, 1, (0,))
-    driver.accept(first)
-    driver.now = first.lease.post_by
-    times = {"expiry": int(driver.now) + 60, "post_by": int(driver.now) + 120}
-    driver.compute(make_grant(BID, 2, (1,), **times))
-    assert LeaseSettled(first.key, Outcome.LAPSED) in driver.facts
-    assert (driver.step.receipt.count, driver.step.receipt.post_by) == (4, times["post_by"])
-
-
-def test_base_without_a_period_whose_earliest_post_by_passed_goes_on_without_all_of_it(driver):
-    """A receipt is postable until the earliest postBy of its leases: the market lets the whole of it go then."""
-    first = make_grant(BID, 1, (0,))
-    second = replace(make_grant(BID, 2, (1,), post_by=first.lease.post_by + 500), base=base_of(first))
-    driver.accept(first).accept(second)
-    driver.now = first.lease.post_by
-    times = {"expiry": int(driver.now) + 60, "post_by": int(driver.now) + 120}
-    driver.compute(make_grant(BID, 3, (2,), **times))
-    assert driver.step.receipt.count == 4
 
 
 # --- ends
