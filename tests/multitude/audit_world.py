@@ -201,7 +201,7 @@ class World:
         self.emit("PanelDrawn", 20, gameId=game, subject=subject, round=0, beaconRound=22, snapshot=0)
         self.block_hashes[22] = hash_of(22)
         chosen = ballot_seats(ballot_seed(hash_of(22), subject), subject, SEATS, 3, (opener,))
-        for verifier in {SEATS[index].verifier for index in chosen}:
+        for verifier in dict.fromkeys(SEATS[index].verifier for index in chosen):
             self.emit("VoteRevealed", 25, gameId=game, subject=subject, verifier=verifier, vote=int(votes))
         upheld = votes == Verdict.WRONG
         self.emit("ChallengeResolved", 30, gameId=game, device=leaf.device, outcome=5 if upheld else 6)

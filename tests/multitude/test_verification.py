@@ -15,7 +15,7 @@ from protocol.money import amount_of
 from protocol.output_blob import encode_outputs
 from protocol.signing import address_of
 from protocol.spans import SpanSet
-from tests.vectors.generate import DOMAIN, SETTLER, bid_of, key_of
+from tests.vectors.samples import DOMAIN, SETTLER, bid_of, key_of
 
 PRICE = 5 * 10**18
 FEE_PPM = 10_000

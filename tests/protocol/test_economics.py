@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from protocol.sampling import DETECTION, drawn_tasks, is_drawn, miss_probability, p_ppm, price_of_task
-from tests.vectors.generate import receipt_of, word_of
+from tests.vectors.samples import receipt_of, word_of
 
 PPM = 1_000_000
 FLOOR = 10_000

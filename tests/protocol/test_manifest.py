@@ -8,7 +8,7 @@ from protocol.blobs import blob_id, from_canonical_json, to_canonical_json
 from protocol.errors import EncodingInvalid, ManifestInvalid
 from protocol.manifest import INLINE_BYTES_MAX, INPUT_BYTES_MAX, InputEntry, Manifest
 from protocol.merkle import inputs_root, words_root
-from tests.vectors.generate import bid_of
+from tests.vectors.samples import bid_of
 
 INPUTS = [b"", b"one", b"x" * INLINE_BYTES_MAX, b"y" * (INLINE_BYTES_MAX + 1)]
 MANIFEST = Manifest.of(INPUTS)

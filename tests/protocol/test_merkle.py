@@ -25,7 +25,8 @@ from protocol.merkle import (
     words_root,
     words_root_sparse,
 )
-from tests.vectors.generate import COUNTS, bid_of, receipts_of, results_of, word_of
+from tests.vectors.generate import COUNTS
+from tests.vectors.samples import bid_of, receipts_of, results_of, word_of
 
 DATA_LENGTHS = (0, 1, 31, 32, 33, 64, 96, 4096, 4097, 12288, 12289, 20480, 70000)
 

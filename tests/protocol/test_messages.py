@@ -11,7 +11,7 @@ from protocol.encoding import ZERO_ADDRESS
 from protocol.errors import EncodingInvalid, SignatureInvalid
 from protocol.messages import Bid, Binding, Domain, Lease, Message, Receipt, Session
 from protocol.signing import address_of
-from tests.vectors.generate import DOMAIN, bid_of, key_of, receipt_of
+from tests.vectors.samples import DOMAIN, bid_of, key_of, receipt_of
 
 LEASE = Lease(bid_of().job_id, 3, (1, 5), address_of(key_of("device")), 7, 100, 200)
 SESSION = Session(LEASE.device, 5, bytes(32))

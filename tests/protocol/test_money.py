@@ -16,7 +16,7 @@ from protocol.money import (
     rule_ppm,
     shares_of,
 )
-from tests.vectors.generate import bid_of, receipt_of
+from tests.vectors.samples import bid_of, receipt_of
 
 PRICE = 5 * 10**14
 

@@ -4,7 +4,7 @@ from eth_utils import keccak
 
 from protocol.errors import EncodingInvalid
 from protocol.program import ProgramFacts
-from tests.vectors.generate import word_of
+from tests.vectors.samples import word_of
 
 FACTS = {
     "assurance": 1,

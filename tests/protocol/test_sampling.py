@@ -20,7 +20,7 @@ from protocol.sampling import (
     seats_of_leaf,
     wanted_seats,
 )
-from tests.vectors.generate import OWNER, receipt_of, seats, word_of
+from tests.vectors.samples import OWNER, receipt_of, seats, word_of
 
 SEED = word_of("seed")
 SEATS = seats()

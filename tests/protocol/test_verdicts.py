@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from protocol.errors import EncodingInvalid, VerdictsInvalid
 from protocol.verdicts import Verdict, Verdicts, ballot_commitment, epoch_salt, salt_of, state_digest
-from tests.vectors.generate import VERIFIER, key_of, word_of
+from tests.vectors.samples import VERIFIER, key_of, word_of
 
 RIGHT = (Verdict.RIGHT, word_of("state"))
 WRONG = (Verdict.WRONG, bytes(32))

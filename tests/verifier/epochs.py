@@ -6,15 +6,17 @@ from random import Random
 
 from chain.calls import Entry, Head
 from execution import Sandbox
+from execution import TaskResult as RunResult
 from programs.catalogue import CATALOGUE
 from protocol.blobs import blob_id
 from protocol.encoding import ZERO_ADDRESS
 from protocol.epoch_data import EntryData, EpochData, LeafData, SignedLease
 from protocol.hashing import keccak256
 from protocol.manifest import Manifest
-from protocol.merkle import ResultTree, TaskResult
+from protocol.merkle import ResultTree, TaskResult, words_root
 from protocol.messages import Bid, Domain, Lease, Receipt
 from protocol.money import amount_of
+from protocol.output_blob import encode_outputs
 from protocol.program import ProgramFacts
 from protocol.signing import address_of
 from protocol.spans import SpanSet
@@ -24,6 +26,7 @@ DOMAIN = Domain(31337, "0x" + "ee" * 20)
 FEE_PPM = 20_000
 PRICE = 10**12
 SPAN_TASKS = 8
+LIE_OUTPUT = b"\x07" + bytes(40)
 DIGITS = CATALOGUE["digits"].build()
 
 
@@ -69,10 +72,21 @@ def images(count: int = 48) -> tuple[bytes, ...]:
 
 
 @cache
-def honest_results() -> tuple[TaskResult, ...]:
+def honest_runs() -> tuple[RunResult, ...]:
     with Sandbox(DIGITS.rewritten, DIGITS.limits) as sandbox:
-        runs = sandbox.run_many(images())
+        return tuple(sandbox.run_many(images()))
+
+
+@cache
+def honest_results() -> tuple[TaskResult, ...]:
+    runs = honest_runs()
     return tuple(TaskResult.of_output(task, run.output, run.wu, run.status) for task, run in enumerate(runs))
+
+
+def outputs_of(results: list[TaskResult]) -> bytes:
+    """The blob of what these tasks' device delivered: what it signed, where that is an output of ours."""
+    told = {words_root(LIE_OUTPUT): LIE_OUTPUT} | {words_root(run.output): run.output for run in honest_runs()}
+    return encode_outputs([told.get(result.output_root, b"") for result in results])
 
 
 def bid_of(manifest: Manifest) -> Bid:
@@ -84,7 +98,9 @@ def bid_of(manifest: Manifest) -> Bid:
     )  # fmt: skip
 
 
-def leaf_of(bid: Bid, device: str, spans: range, results: list[TaskResult], signer: str | None = None) -> LeafData:
+def leaf_of(
+    bid: Bid, device: str, spans: range, results: list[TaskResult], outputs: bytes, signer: str | None = None
+) -> LeafData:
     chosen = SpanSet.of(spans)
     tree = ResultTree(results)
     lease = Lease(bid.job_id, 1, tuple(spans), address(device), PRICE, 2**39, 2**39)
@@ -93,9 +109,7 @@ def leaf_of(bid: Bid, device: str, spans: range, results: list[TaskResult], sign
         amount_of(tree.total_wu, PRICE), 2**39,
     )  # fmt: skip
     signed = SignedLease(lease, lease.sign(DOMAIN, key("settler")))
-    return LeafData(
-        receipt, receipt.sign(DOMAIN, key(signer or device)), chosen, (signed,), tuple(results), (b"o" * 32,)
-    )
+    return LeafData(receipt, receipt.sign(DOMAIN, key(signer or device)), chosen, (signed,), tuple(results), (outputs,))
 
 
 def real_epoch(lies: tuple[tuple[int, TaskResult], ...] = (), forged_signature: bool = False) -> RealEpoch:
@@ -111,8 +125,15 @@ def real_epoch(lies: tuple[tuple[int, TaskResult], ...] = (), forged_signature: 
     half = len(results) // 2
     spans = half // SPAN_TASKS
     leaves = (
-        leaf_of(bid, "ann", range(spans), results[:half]),
-        leaf_of(bid, "bob", range(spans, 2 * spans), results[half:], "eve" if forged_signature else None),
+        leaf_of(bid, "ann", range(spans), results[:half], blobs.put(outputs_of(results[:half]))),
+        leaf_of(
+            bid,
+            "bob",
+            range(spans, 2 * spans),
+            results[half:],
+            blobs.put(outputs_of(results[half:])),
+            "eve" if forged_signature else None,
+        ),
     )
     entry = EntryData(bid, bid.sign(DOMAIN, key("buyer")), leaves)
     data = EpochData(address("settler"), (entry,))
@@ -124,7 +145,7 @@ def real_epoch(lies: tuple[tuple[int, TaskResult], ...] = (), forged_signature: 
 
 def lie_about(task: int) -> TaskResult:
     """A well-formed wrong output at the right cost."""
-    return TaskResult.of_output(task, b"\x07" + bytes(40), honest_results()[task].wu)
+    return TaskResult.of_output(task, LIE_OUTPUT, honest_results()[task].wu)
 
 
 def at_wrong_index(task: int) -> TaskResult:
