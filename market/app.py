@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from market import problems, settings
+from market import problems, settings, web
 from market.blobs.routes import router as blobs
 from market.context import Context, build
 from market.guard import Admission, BodyLimit, RequestLog
@@ -15,6 +15,7 @@ from market.leases.routes import router as leases
 from market.logs import configure_logs
 from market.network.routes import router as network
 from market.offers.routes import router as offers
+from market.owners.routes import router as owners
 from market.people.routes import router as people
 from market.programs.routes import router as programs
 from market.quotes.routes import router as quotes
@@ -25,7 +26,7 @@ from market.webhooks.routes import router as webhooks
 
 DESCRIPTION = """A marketplace for deterministic work: buyers post signed bids, devices pull leases, every result can be
 replayed. Errors are application/problem+json with a stable `code`."""
-ROUTERS = (network, programs, quotes, jobs, people, webhooks, offers, sessions, leases, blobs, epochs)
+ROUTERS = (network, programs, quotes, jobs, people, webhooks, offers, owners, sessions, leases, blobs, epochs)
 
 
 def create_app(context: Context | None = None) -> FastAPI:
@@ -51,6 +52,7 @@ def describe(context: Context | None = None) -> FastAPI:
         app.include_router(router)
     problems.install(app)
     if context is not None:
+        web.install(app, context.settings.public_rpc_url)
         app.add_middleware(BodyLimit, limit=context.settings.body_max_bytes, exempt="/v1/blobs/", large="/results")
         app.add_middleware(Admission, limits=lambda: context.limits)
     app.add_middleware(RequestLog)

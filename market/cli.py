@@ -79,7 +79,8 @@ def settle(processes: Annotated[int, typer.Option(min=1, help="Processes of the 
     """Run the Celery worker: matching, leases, epochs, chain, settlement. Nothing happens without `tick` beside it."""
     from market.celery import app as celery
 
-    celery.worker_main(["worker", "--concurrency", str(processes), "--without-mingle", "--without-gossip"])
+    alone = ["--without-mingle", "--without-gossip"]
+    celery.worker_main(["worker", "--concurrency", str(processes), "--loglevel", "INFO", *alone])
 
 
 @app.command()

@@ -31,6 +31,8 @@ RULES = {
     "sign_in": "60/minute",
     "webhook": "60/minute",
     "follow": "120/minute",
+    "owner": "120/minute",
+    "book": "120/minute",
     "results_page": "600/minute",
     "results": "600/minute",
 }

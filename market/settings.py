@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     blobs_url: str = Field(description="fsspec URL of the folder that holds blobs")
     settler_key_file: Path = Field(description="the settler's private key in hex, readable by its owner alone")
     public_url: str = Field("http://127.0.0.1:8000", description="where devices and buyers reach the API")
+    public_rpc_url: str = Field("", description="JSON-RPC that the web app reads the chain from")
 
     blob_max_bytes: PositiveInt = Field(64 * MEBIBYTE, description="largest blob")
     open_blob_max_bytes: PositiveInt = Field(MEBIBYTE, description="largest blob without a session")
@@ -91,12 +92,25 @@ class Settings(BaseSettings):
         url = urlsplit(self.public_url)
         if url.scheme != "https" and url.hostname not in ("127.0.0.1", "localhost", "::1"):
             raise SettingsRefused("MARKET_PUBLIC_URL is https, plain http only on loopback")
+        _check_public_rpc(self.public_rpc_url)
         return self
 
     @property
     def sqlalchemy_url(self) -> str:
         """The database's URL with its driver named."""
         return self.database_url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def _check_public_rpc(address: str) -> None:
+    """It stands in a header and in every page: an origin that cannot say more than it should, without credentials."""
+    url = urlsplit(address)
+    loopback = url.hostname in ("127.0.0.1", "localhost", "::1")
+    if address and (
+        not (url.scheme == "https" or (url.scheme == "http" and loopback)) or not url.hostname or url.username
+    ):
+        raise SettingsRefused("MARKET_PUBLIC_RPC_URL is https, plain http only on loopback, and names no user")
+    if set(url.netloc) & set(" ;,'\""):
+        raise SettingsRefused("MARKET_PUBLIC_RPC_URL has no blanks, quotes, commas or semicolons in its host")
 
 
 @lru_cache(maxsize=1)

@@ -14,6 +14,7 @@ class Ask:
     programs: frozenset[str] | None = None
     memory_pages: int = 65_536
     refused: frozenset[str] = frozenset()
+    attested_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class OpenBid:
     since: float
     open_spans: int
     memory_pages: int = 0
+    attested: bool = True
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ def suits(ask: Ask, bid: OpenBid) -> bool:
         ask.price <= bid.max_price
         and (ask.programs is None or bid.program_id in ask.programs)
         and ask.memory_pages >= bid.memory_pages
+        and (bid.attested or not ask.attested_only)
         and bid.job_id not in ask.refused
     )
 

@@ -49,6 +49,7 @@ def _bids(session: Session, jobs: list[Job]) -> list[OpenBid]:
                     since=float(job.seq),
                     open_spans=left,
                     memory_pages=program.memory_pages,
+                    attested=program.attested,
                 )
             )
     return bids
@@ -60,19 +61,24 @@ def _asks(context: Context, session: Session, jobs: list[Job]) -> list[Ask]:
         .join(Device, Device.address == Offer.device)
         .where(Offer.polled_at > context.moment(-live_seconds(context)), Offer.valid_until > context.moment())
     )
-    asks = []
+    asks, bids = [], {job.job_id: job.bid for job in jobs}
     for offer, row in session.execute(query):
         device = device_standing(session, row)
         if device_refusal(device, context.policy) is not None:
             continue
-        refused = frozenset(
-            job.job_id
-            for job in jobs
-            if job_refusal(device, job_standing(session, job, device.address), context.policy, context.now())
-        )
+        standings = [job_standing(session, job, bids[job.job_id], device.address) for job in jobs]
+        refused = frozenset(job.job_id for job in standings if job_refusal(device, job, context.policy, context.now()))
         programs = None if offer.programs is None else frozenset(offer.programs)
         asks.append(
-            Ask(offer.device, offer.min_price, offer.made_at.timestamp(), programs, offer.memory_pages, refused)
+            Ask(
+                device=offer.device,
+                price=offer.min_price,
+                since=offer.made_at.timestamp(),
+                programs=programs,
+                memory_pages=offer.memory_pages,
+                refused=refused,
+                attested_only=offer.attested_only,
+            )
         )
     return asks
 

@@ -14,7 +14,12 @@ router = APIRouter(tags=["network"], route_class=StrictRoute)
 
 
 class NetworkBody(BaseModel):
-    """Where the contracts are, how long the clocks run (seconds), who settles, where blobs are."""
+    """Where the contracts are, how long the clocks run (seconds), who settles, where blobs are.
+
+    `rpc` is where anybody may read the chain, empty where the market names none; `confirmations` are blocks;
+    `indexed_block` is the last that the market has read (-1: none yet). Blobs stay `blobs_kept_seconds` after
+    their job is over, uploads that no job names `uploads_kept_seconds`.
+    """
 
     chain_id: int
     deploy_block: int
@@ -23,6 +28,11 @@ class NetworkBody(BaseModel):
     settler: str
     fee_ppm: int
     blobs: str
+    rpc: str
+    confirmations: int
+    indexed_block: int
+    blobs_kept_seconds: int
+    uploads_kept_seconds: int
 
 
 class Health(BaseModel):
@@ -67,4 +77,9 @@ def get_network(context: ContextDep) -> NetworkBody:
         settler=context.settler.address,
         fee_ppm=context.fee_ppm,
         blobs=context.settings.public_url.rstrip("/") + "/v1/blobs",
+        rpc=context.settings.public_rpc_url,
+        confirmations=context.settings.confirmations,
+        indexed_block=context.chain.indexed_block(),
+        blobs_kept_seconds=context.settings.blobs_kept_seconds,
+        uploads_kept_seconds=context.settings.upload_keep_seconds,
     )

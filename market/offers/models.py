@@ -10,7 +10,10 @@ from market.db import Address, Amount, Base, Bytes32
 
 
 class Offer(Base):
-    """A device's standing offer; `programs` None takes any, prices in wei per GWU."""
+    """A device's standing offer; `programs` None takes any, prices in wei per GWU.
+
+    `attested_only`: the device cannot recompute programs and takes those alone that seats attested on chain.
+    """
 
     __tablename__ = "offers"
 
@@ -19,6 +22,7 @@ class Offer(Base):
     min_price: Mapped[Amount]
     ns_per_wu: Mapped[float | None]
     memory_pages: Mapped[int]
+    attested_only: Mapped[bool] = mapped_column(default=False)
     made_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     valid_until: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     polled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), index=True)

@@ -1,11 +1,15 @@
 """Standing offers of devices."""
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
 from market.context import Context
 from market.offers.models import Offer
 from market.sessions.models import Device
+
+_SEEN = text("update offers set polled_at = :now where device = :device and valid_until > :now")
+_LIVE = text("select count(*) from offers where polled_at > :since")
 
 
 def put_offer(
@@ -15,6 +19,8 @@ def put_offer(
     min_price: int,
     ns_per_wu: float | None,
     memory_pages: int,
+    *,
+    attested_only: bool = False,
 ) -> None:
     """Replaces the device's offer; it holds for one session's time."""
     values = {
@@ -22,6 +28,7 @@ def put_offer(
         "min_price": min_price,
         "ns_per_wu": ns_per_wu,
         "memory_pages": memory_pages,
+        "attested_only": attested_only,
         "made_at": context.moment(),
         "valid_until": context.moment(context.settings.session_seconds),
     }
@@ -30,16 +37,9 @@ def put_offer(
         session.execute(statement.on_conflict_do_update(index_elements=["device"], set_=values))
 
 
-def touch(context: Context, device: str) -> bool:
-    """Notes that the device polls now; False where it has no offer that holds."""
-    with context.transaction() as session:
-        found = session.execute(
-            update(Offer)
-            .where(Offer.device == device, Offer.valid_until > context.moment())
-            .values(polled_at=context.moment())
-            .returning(Offer.device)
-        ).first()
-    return found is not None
+def touch(context: Context, session: Session, device: str) -> None:
+    """Notes that the device polls now."""
+    session.execute(_SEEN, {"device": device, "now": context.moment()})
 
 
 def live_seconds(context: Context) -> int:
@@ -59,8 +59,6 @@ def summary(context: Context) -> tuple[int, int, int]:
     return len(rows), len(able), sum(1 for row in able if row.stake < context.policy.minimum_stake or row.stake == 0)
 
 
-def live_count(context: Context) -> int:
+def live_count(context: Context, session: Session) -> int:
     """Devices that were there lately."""
-    with context.sessions() as session:
-        since = context.moment(-live_seconds(context))
-        return int(session.scalar(select(func.count()).select_from(Offer).where(Offer.polled_at > since)) or 0)
+    return int(session.scalar(_LIVE, {"since": context.moment(-live_seconds(context))}) or 0)

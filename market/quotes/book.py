@@ -61,6 +61,7 @@ def read(context: Context, session: Session, program: Program, min_stake: int) -
         and device.stake >= min_stake
         and offer.memory_pages >= program.memory_pages
         and (offer.programs is None or program.program_id in offer.programs)
+        and (program.attested or not offer.attested_only)
     ]
     return sensible(able), len(rows)
 

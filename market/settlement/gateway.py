@@ -100,6 +100,10 @@ class ChainGateway(Protocol):
     def sync(self, apply: Apply) -> None:
         """Reads new confirmed events; `apply` changes the market's tables in the same SQL transaction."""
 
+    def indexed_block(self) -> int:
+        """The last block that `sync` has read; -1 before its first."""
+        ...
+
     def pump(self) -> None:
         """Sends what is queued and looks after what was sent."""
 

@@ -79,7 +79,10 @@ class EpochLeaf(Base):
     """A receipt in an epoch. `stake` is the device's at the posting; money in wei from the Claimed event."""
 
     __tablename__ = "epoch_leaves"
-    __table_args__ = (Index("ix_epoch_leaves_receipt_id", "receipt_id"),)
+    __table_args__ = (
+        Index("ix_epoch_leaves_receipt_id", "receipt_id"),
+        Index("ix_epoch_leaves_device_epoch", "device", "epoch", "leaf_number"),
+    )
 
     epoch: Mapped[Big] = mapped_column(ForeignKey("epochs.id"), primary_key=True)
     leaf_number: Mapped[int] = mapped_column(primary_key=True)

@@ -75,6 +75,10 @@ class OnChain:
 
         self._indexer.sync(within)
 
+    def indexed_block(self) -> int:
+        """The last block that `sync` has read; -1 before its first."""
+        return self._indexer.position()
+
     def pump(self) -> None:
         """Sends what is queued and looks after what was sent."""
         self._outbox.pump()

@@ -9,6 +9,7 @@ import pytest
 from market.app import ROUTERS
 from market.guard import StrictRoute
 from market.openapi import render
+from market.web import PAGES
 from tests.market.world import World
 
 NOTHING, DEVICE, PERSON, EITHER = "nothing", "a device's session", "a person's session", "nothing, more with a session"
@@ -20,6 +21,8 @@ RULES = {
     "metrics": NOTHING,
     "getNetwork": NOTHING,
     "listPrograms": NOTHING,
+    "listOwnedDevices": NOTHING,
+    "listEarnings": NOTHING,
     "getProgram": NOTHING,
     "admitProgram": NOTHING,
     "quoteJob": NOTHING,
@@ -32,6 +35,8 @@ RULES = {
     "listEpochs": NOTHING,
     "getEpoch": NOTHING,
     "summariseOffers": NOTHING,
+    "getBook": NOTHING,
+    "getStats": NOTHING,
     "putOffer": DEVICE,
     "bindDevice": NOTHING,
     "getDevice": NOTHING,
@@ -60,8 +65,8 @@ OPERATIONS = [
     for method, operation in operations.items()
 ]
 IDS = [operation[0] for operation in OPERATIONS]
-UNGUARDED = {"/openapi.json", "/docs", "/redoc", "/docs/oauth2-redirect", "/static-offline-docs"}
-"""What is served besides the operations: the description and its page."""
+UNGUARDED = {"/openapi.json", "/docs", "/redoc", "/docs/oauth2-redirect", "/static-offline-docs", "/assets", *PAGES}
+"""What is served besides the operations: the description and its page, and the web app where it was built."""
 
 
 def test_every_operation_has_a_rule() -> None:

@@ -92,6 +92,10 @@ class FakeChain:
         found = self.refused.get(call.function)
         return found(call) if callable(found) else found
 
+    def indexed_block(self) -> int:
+        """All of it is read at once here."""
+        return self.head().number
+
     def head(self) -> Head:
         return Head(self.block, int(self.now()))
 

@@ -15,6 +15,13 @@ def test_match_device_without_the_program_or_memory_gets_nothing() -> None:
     assert match([Ask("a", 1, 0, frozenset({"other"})), Ask("b", 1, 0, None, 15)], [bid]) == []
 
 
+def test_match_program_without_attestation_goes_to_a_device_that_recomputes_it() -> None:
+    bid = OpenBid("j", "p", 10, 0, 5, attested=False)
+    tab, desktop = Ask("tab", 1, 0, attested_only=True), Ask("desktop", 2, 0)
+    assert match([tab, desktop], [bid]) == [Assignment("desktop", "j", 2)]
+    assert match([tab], [OpenBid("j", "p", 10, 0, 5, attested=True)]) == [Assignment("tab", "j", 1)]
+
+
 def test_match_refused_job_goes_to_the_next() -> None:
     bids = [OpenBid("rich", "p", 10, 0, 5), OpenBid("poor", "p", 5, 0, 5)]
     assert match([Ask("d", 1, 0, refused=frozenset({"rich"}))], bids) == [Assignment("d", "poor", 1)]

@@ -81,7 +81,7 @@ def stage(supervisor: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
     chain_id = 50_000 + os.getpid() % 10_000
     folder = tmp_path_factory.mktemp("stage")
-    yield Stage(start_anvil(supervisor, folder, chain_id=chain_id, name="anvil-market"), folder)
+    yield Stage(start_anvil(supervisor, folder, chain_id=chain_id, name=f"anvil-{folder.name}"), folder)
     shutil.rmtree(ROOT / "build" / "deployments" / str(chain_id), ignore_errors=True)
 
 

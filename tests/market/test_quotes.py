@@ -43,6 +43,7 @@ def test_quote_without_devices_has_no_price(world: World, quoted: dict[str, Any]
 def test_quote_counts_only_devices_that_may_do_this_work(world: World, quoted: dict[str, Any]) -> None:
     world.device("poor", stake=PRICE)
     world.device("busy").offer(programs=["0x" + "11" * 32])
+    world.device("tab").offer(attestedOnly=True)
     caught = world.device("caught")
     world.chain.devices[caught.address] = DeviceFacts("0x" + "11" * 20, 1000 * PRICE, True)
     caught.open_session()
