@@ -75,10 +75,15 @@ def ask(markets: Sequence[str]) -> Agreed:
 
     Raises MarketUnreachable, ChainUnusable, SettingsInvalid.
     """
+    return Agreed.from_json(first_answer(markets, "/v1/network")[1])
+
+
+def first_answer(markets: Sequence[str], path: str) -> tuple[str, Any]:
+    """The first market that answers, and its JSON answer. Raises MarketUnreachable, SettingsInvalid."""
     trouble = "no market"
     for url in markets:
         try:
-            return Agreed.from_json(get_json(f"{check_url(url)}/v1/network"))
+            return url, get_json(f"{check_url(url)}{path}")
         except MarketUnreachable as error:
             trouble = error.reason
     raise MarketUnreachable(trouble)

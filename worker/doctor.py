@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +21,8 @@ from protocol.encoding import ZERO_ADDRESS
 from protocol.merkle import Status
 from worker import agreed, benchmark, control, keystore
 from worker.book import Book
+from worker.conditions import Sensors
+from worker.courtesy import unknown_wishes
 from worker.errors import ChainUnusable, JournalCorrupt, KeyUnusable, MarketError, SettingsInvalid, WorkerError
 from worker.facts import Convicted
 from worker.journal import read_facts
@@ -31,6 +33,8 @@ from worker.staking import tokens
 
 PYTHON_LEAST = (3, 11)
 DISK_LEAST_BYTES, DISK_GOOD_BYTES = 64 << 20, 1 << 30
+LOAD_S = 0.1
+"""The load of other programs is a difference over so long."""
 SKEW_WARN_S, SKEW_FAIL_S = 10.0, 60.0
 """A market takes no session that was signed 60 s off."""
 ENDLESS_WU = 1_000_000
@@ -83,6 +87,7 @@ def examine(settings: Settings, clock: Callable[[], float] = time.time) -> Itera
     yield _disk(settings.state_dir)
     yield _key(settings)
     yield from _journals(settings)
+    yield from _policy(settings)
     for url in settings.markets:
         yield from _market(url, settings, clock)
     yield from _chain(settings, clock)
@@ -153,13 +158,33 @@ def escape_finding(escaped: list[str] | None) -> Finding:
 
 
 def _memory(settings: Settings) -> Finding:
+    priced = replace(settings, min_price_wei_per_gwu=settings.min_price_wei_per_gwu or 0)  # _settings misses the price
     try:
-        pages, free = settings.policy().memory_pages, os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        pages, free = priced.policy().memory_pages, os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except SettingsInvalid as error:
         return fail("memory", error.reason, "mend memory_pages and cpus in the settings")
     needed = settings.cpus * pages * PAGE_BYTES
     text = f"{free >> 20} MiB free, {settings.cpus} tasks may take {needed >> 20} MiB"
     return ok("memory", text) if free >= needed else warn("memory", text, "lower memory_pages or cpus")
+
+
+def _policy(settings: Settings) -> Iterator[Finding]:
+    """What the wishes ask of the machine, and what of it the machine does not tell."""
+    wishes = settings.policy_wishes
+    if not wishes.conditions:
+        return
+    sensors = Sensors(settings.state_dir, wishes.conditions)
+    sensors.read()
+    time.sleep(LOAD_S)
+    unknown = unknown_wishes(wishes, sensors.read())
+    if not unknown:
+        yield ok("policy", "this machine tells all that the wishes ask")
+    for question in unknown:
+        text = f"it cannot be known here {question}"
+        if wishes.work_when_unknown:
+            yield warn("policy", text, "the device works all the same: work_when_unknown = false has it rest")
+        else:
+            yield fail("policy", text, "the device always rests: drop that wish, or set work_when_unknown = true")
 
 
 def _disk(folder: Path) -> Finding:

@@ -33,7 +33,7 @@ class Settings:
     markets: tuple[str, ...]
     key_file: Path
     state_dir: Path
-    min_price_wei_per_gwu: int = 1
+    min_price_wei_per_gwu: int | None = None
     cpus: int = 1
     memory_pages: int | None = None
     owner: str | None = None
@@ -45,6 +45,8 @@ class Settings:
 
     def policy(self) -> Policy:
         """What the contributor allows. Raises SettingsInvalid."""
+        if self.min_price_wei_per_gwu is None:
+            raise SettingsInvalid("no price: run `init`, or use --min-price or WORKER_MIN_PRICE_WEI_PER_GWU")
         pages = default_memory_pages(self.cpus) if self.memory_pages is None else self.memory_pages
         return Policy(self.state_dir, self.min_price_wei_per_gwu, self.cpus, pages, self.policy_wishes)
 

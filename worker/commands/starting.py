@@ -165,19 +165,45 @@ def _asked(known: Settings, new_owner: bool, preset: str | None, elsewhere: bool
 
     say(PLAIN_WORDS)
     if yes:
-        return known, new_owner
+        return _priced(known), new_owner
     urls = typer.prompt(
         "Market (several of the same market, apart by blanks)", ", ".join(known.markets) or None, err=True
     )
-    price = typer.prompt("Least price, wei for 10^9 WU", known.min_price_wei_per_gwu, type=int, err=True)
+    known = replace(known, markets=urls_of([urls]) or ())
+    proposed = known.min_price_wei_per_gwu
+    if proposed is None:
+        proposed = _price_of_others(known)
+    price = typer.prompt("Least price, wei for 10^9 WU", proposed, type=int, err=True)
     cpus = typer.prompt("Tasks at a time", known.cpus, type=int, err=True)
     wishes = known.policy_wishes if preset is not None else _asked_wishes(known)
-    known = replace(known, markets=urls_of([urls]) or (), min_price_wei_per_gwu=price, cpus=cpus, policy_wishes=wishes)
+    known = replace(known, min_price_wei_per_gwu=price, cpus=cpus, policy_wishes=wishes)
     if known.owner is None and known.owner_key_file is None and not new_owner:
         answer = typer.prompt("Owner's address (empty: make a new owner's key here)", "", err=True, show_default=False)
         known, new_owner = replace(known, owner=answer or None), not answer and not elsewhere
     rpc = typer.prompt("Address of the chain, for money commands (may stay empty)", known.rpc_url or "", err=True)
     return replace(known, rpc_url=rpc or None), new_owner
+
+
+def _priced(known: Settings) -> Settings:
+    """With the price of others where none is given. Raises SettingsInvalid where there are no others."""
+    if known.min_price_wei_per_gwu is not None:
+        return known
+    price = _price_of_others(known)
+    if price is None:
+        raise SettingsInvalid("there is no price to propose: give --min-price, in token wei for 10^9 WU")
+    return replace(known, min_price_wei_per_gwu=price)
+
+
+def _price_of_others(known: Settings) -> int | None:
+    """What the market's live devices ask in the middle, said aloud. Raises MarketUnreachable."""
+    from worker.asks import asked_now
+
+    found = asked_now(known.markets)
+    if found is None:
+        say("Nobody offers work in this market now, so nothing says what to ask.")
+        return None
+    say(f"This market's {found.devices} live devices ask {found.middle} wei in the middle: that is proposed.")
+    return found.middle
 
 
 def _asked_wishes(known: Settings) -> Wishes:
