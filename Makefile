@@ -35,46 +35,65 @@ CONTRACTS := .venv-contracts/.made
 NODE := node_modules/.made
 SLITHER := var/slither/.made
 COMPILED := build/.made
+WEB_NODE := web/node_modules/.made
+WEB := web/dist/.made
 FORGE = $(firstword $(wildcard node_modules/@foundry-rs/forge-*/bin/forge))
 COMPILE := $(UV) pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
+# A make within a parallel one takes part in the other's jobs.
+JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,--jobs 3)
 UPGRADED := $(if $(filter 1,$(UPGRADE)), --upgrade)
 
-.PHONY: help setup environments run lint format test test-python test-contracts fuzz fuzz-api slither bench chaos gas lock clean distclean
+.PHONY: help setup environments run lint format test test-python test-web test-contracts test-beside fuzz fuzz-api slither bench chaos screenshots gas lock clean distclean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  options: run EXIT=1 (stop after the job) LIAR=0 (nobody lies) PROFILE=testnet; test ONLY='path -k name'"
 
-setup: ## make .venv, .venv-contracts, node_modules and compile the contracts (nothing to do when nothing changed)
-	@$(MAKE) --silent --jobs 3 $(PRODUCT) $(CONTRACTS) $(NODE) $(COMPILED)
+setup: ## make .venv, .venv-contracts, node_modules, compile the contracts and build the web app (nothing to do when nothing changed)
+	@$(MAKE) --silent $(JOBS) $(PRODUCT) $(CONTRACTS) $(NODE) $(COMPILED) $(WEB)
 
 environments:
-	@$(MAKE) --silent --jobs 3 $(PRODUCT) $(CONTRACTS) $(NODE)
+	@$(MAKE) --silent $(JOBS) $(PRODUCT) $(CONTRACTS) $(NODE) $(WEB_NODE)
 
 run: setup ## start the whole network, run the example job and keep the page up; EXIT=1 stops after the job
 	@exec $(BIN)/python -m deploy.local --profile $(PROFILE) --liar $(LIAR) $(if $(filter 1,$(EXIT)),--exit,--no-exit)
 
-lint: environments ## ruff, mypy strict and the import contracts
+lint: environments ## ruff, mypy strict, the import contracts; tsc, eslint and prettier for the web app
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --cache-dir var/cache/import_linter
+	npm --prefix web run --silent lint
 
-format: environments ## let ruff mend what it can
+format: environments ## let ruff and prettier mend what they can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	npm --prefix web run --silent format
 
-test: test-python test-contracts ## every test that CI runs; ONLY='tests/market -k bids' runs some Python ones
+test: environments $(WEB) ## every test that CI runs; ONLY='tests/market -k bids' runs some Python ones
+ifeq ($(ONLY),)
+	@$(MAKE) --jobs 2 test-python test-beside
+else
+	@$(MAKE) test-python
+endif
 
-test-python: environments ## the tests of everything but the contracts
-	$(BIN)/python -m pytest -n 2 --dist loadscope $(or $(ONLY),tests)
+test-python: environments $(WEB) ## the tests of everything but the contracts and the web app's pure parts
+	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder $(or $(ONLY),tests)
+
+test-web: environments $(WEB) ## the tests of the web app's pure parts, by Vitest
+	npm --prefix web run --silent test
 
 test-contracts: environments ## the contracts' tests, by Brownie on anvil, then 50,000 random calls by forge
-ifeq ($(ONLY),)
 	$(BIN)/python -m deploy.toolchain.brownie test tests/contracts -o addopts= --disable-warnings
 	$(FORGE) test
-endif
+
+# The Python tests mostly wait for a network's clocks, these compute: they take what the others leave of the processor,
+# and their output comes in one piece when they are done.
+test-beside:
+	@mkdir -p var/log && echo "meanwhile: make test-web test-contracts, into var/log/test-beside.log"
+	@status=0; { nice -n 19 $(MAKE) test-web && nice -n 19 $(MAKE) test-contracts; } >var/log/test-beside.log 2>&1 || status=$$?; \
+	cat var/log/test-beside.log; exit $$status
 
 fuzz: environments ## a million random calls against the contracts' invariants (docs/invariants.md); some 20 minutes
 	FOUNDRY_INVARIANT_RUNS=4000 $(FORGE) test --match-contract MarketTest
@@ -91,6 +110,9 @@ bench: setup ## measure the figures of the design that are times and shares; wri
 chaos: setup ## kill every part in every state (docs/chaos.md); SEED=1 PARTS=device,anvil STATES=leased,window WHOLE=0
 	@exec $(BIN)/python -m deploy.chaos --seed $(or $(SEED),1) --parts "$(PARTS)" --states "$(STATES)" --whole $(or $(WHOLE),1)
 
+screenshots: setup ## write the README's pictures from the real app (docs/screenshots)
+	@exec $(BIN)/python -m deploy.browser
+
 gas: setup ## measure gas for a settled task; writes var/bench
 	@exec $(BIN)/python -m deploy.bench gas
 
@@ -100,13 +122,14 @@ lock: $(BOOTSTRAP) ## write the locks from pyproject.toml, requirements/*.in and
 	$(COMPILE) requirements/slither.in -o requirements/slither.txt$(UPGRADED)
 	$(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt$(UPGRADED)
 	npm install --package-lock-only --ignore-scripts
+	cd web && npm install --package-lock-only --ignore-scripts
 
 clean: ## remove what runs and builds left behind
-	rm -rf build out cache var/log var/run var/brownie .pytest_cache .hypothesis
-	find . -name __pycache__ -type d -not -path './.venv*' -not -path './node_modules/*' -prune -exec rm -rf {} +
+	rm -rf build out cache web/dist web/src/generated var/log var/run var/brownie .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.venv*' -not -path '*/node_modules/*' -prune -exec rm -rf {} +
 
 distclean: clean ## also remove the environments and caches
-	rm -rf .venv .venv-contracts node_modules var
+	rm -rf .venv .venv-contracts node_modules web/node_modules var
 
 $(BOOTSTRAP): requirements/bootstrap.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Multitude needs Python 3.11 or newer: make PYTHON=...")'
@@ -149,4 +172,15 @@ $(NODE): package.json package-lock.json
 	@npm ci --silent --ignore-scripts --no-audit --no-fund
 	@extra=$$(node -p 'const p = process, a = {x64: "amd64"}[p.arch] || p.arch; `$${p.platform}-$${a}` === "linux-amd64" ? "" : ["anvil", "forge"].map((t) => `@foundry-rs/$${t}-$${p.platform}-$${a}@1.7.1`).join(" ")'); \
 	if [ -n "$$extra" ]; then npm install --silent --no-save --no-package-lock --ignore-scripts $$extra; fi
+	@touch $@
+
+$(WEB_NODE): web/package.json web/package-lock.json
+	@echo "setup: web/node_modules"
+	@cd web && npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+$(WEB): $(WEB_NODE) market/openapi.json $(wildcard chain/abi/*.json) web/index.html web/vite.config.ts web/generate.mjs $(shell find web/src -type f -not -path 'web/src/generated/*' -not -name '*.test.ts')
+	@echo "setup: the web app"
+	@mkdir -p var/log
+	@npm --prefix web run --silent build >var/log/web.log 2>&1 || { tail -n 40 var/log/web.log; exit 1; }
 	@touch $@

@@ -8,7 +8,7 @@ import itertools
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,7 +22,39 @@ _UNDER_BROWNIE = importlib.util.find_spec("brownie") is not None
 
 collect_ignore = [] if _UNDER_BROWNIE else ["contracts"]
 
+NETWORKS = {
+    "tests/e2e/test_roles.py": 1,
+    "tests/chaos/test_short_matrix.py": 1,
+    "tests/e2e/test_attacks_and_faults.py": 2,
+    "tests/web/": 2,
+}
+"""What raises whole networks and waits for their clocks: it begins first, in two rows, so that no more than two of them
+share the machine and the other tests fill the gaps."""
+
 _numbers = itertools.count(1)
+
+
+def row_of(nodeid: str) -> int | None:
+    """The row of NETWORKS that a test is in, None if it raises no network."""
+    return next((row for start, row in NETWORKS.items() if nodeid.startswith(start)), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Networks first (see NETWORKS)."""
+    items.sort(key=lambda item: row_of(item.nodeid) or len(NETWORKS))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A row of NETWORKS goes to one process, and so does any other module."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Rows(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            row = row_of(nodeid)
+            return super()._split_scope(nodeid) if row is None else f"networks {row}"
+
+    return Rows(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -91,6 +91,7 @@ def brownie_environment(target: Target | None = None) -> Iterator[dict[str, str]
             "PATH": path,
             "SOLCX_BINARY_PATH": str(solc_directory()),
             "PYTHONPATH": "",
+            "no_proxy": "127.0.0.1",  # or requests reads the whole environment for a proxy, at every call
         }
     finally:
         shutil.rmtree(home, ignore_errors=True)

@@ -18,7 +18,7 @@ from protocol.hashing import keccak256
 from protocol.merkle import ReceiptTree, ResultTree, TaskResult, receipt_leaf
 from protocol.messages import Bid, Binding, Lease, Receipt
 from protocol.money import amount_of, debit_of
-from protocol.sampling import drawn_tasks, seats_of_leaf
+from protocol.sampling import Seat, drawn_tasks, seats_of_leaf
 from protocol.spans import SpanSet
 from protocol.verdicts import Verdict, Verdicts, ballot_commitment, epoch_salt, salt_of, state_digest
 from tests.contracts.chain import Signer, advance, mine, now
@@ -324,6 +324,11 @@ class Epoch:
         return bytes(self.world.attestations.seedOf(self.id))
 
     @cached_property
+    def seats(self) -> list[Seat]:
+        """The seats of the epoch's snapshot, which nothing changes any more."""
+        return self.world.seat_list(self.snapshot)
+
+    @cached_property
     def randomness_round(self) -> int:
         """The beacon's round."""
         return int(self.world.attestations.clockOf(self.id)["round"])
@@ -335,9 +340,8 @@ class Epoch:
 
     def seats_of(self, work: Work, seed: bytes | None = None) -> list[str]:
         """Verifiers of the seats drawn for a leaf, by the Python rule."""
-        seats = self.world.seat_list(self.snapshot)
-        chosen = seats_of_leaf(seed or self.seed, self.leaf_hash(work), seats, work.device.owner.address)
-        return [seats[index].verifier for index in chosen]
+        chosen = seats_of_leaf(seed or self.seed, self.leaf_hash(work), self.seats, work.device.owner.address)
+        return [self.seats[index].verifier for index in chosen]
 
     def drawn(self, work: Work, seed: bytes | None = None) -> tuple[int, ...]:
         """Positions of the leaf's replayed tasks, by the Python rule."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -11,10 +12,12 @@ import brownie
 import pytest
 from brownie import web3
 from brownie.exceptions import VirtualMachineError
+from web3.middleware import Web3Middleware
 
 from protocol.hashing import keccak256
 from protocol.signing import address_of
 
+RECEIPT_S = 0.5
 ZERO = "0x" + "00" * 20
 
 
@@ -119,3 +122,19 @@ def one_block() -> Iterator[None]:
         mine()
     finally:
         rpc("evm_setAutomine", True)
+
+
+class ReceiptMiddleware(Web3Middleware):
+    """Asks again for a receipt that is not there, for RECEIPT_S: the node answers before it has mined."""
+
+    def wrap_make_request(self, make_request: Any) -> Any:
+        def ask(method: str, params: Any) -> Any:
+            answer = make_request(method, params)
+            if method == "eth_getTransactionReceipt":
+                deadline = time.monotonic() + RECEIPT_S
+                while answer.get("result") is None and time.monotonic() < deadline:
+                    time.sleep(0.005)
+                    answer = make_request(method, params)
+            return answer
+
+        return ask
