@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from threading import Lock
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from weakref import finalize
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
@@ -36,6 +37,7 @@ class Portal:
         self._stack = ExitStack()
         self._lock = Lock()
         self._portal: BlockingPortal | None = None
+        self._end: Callable[[], object] = _nothing
 
     def call(self, work: Callable[..., Awaitable[T]], *args: Any, **options: Any) -> T:
         """The result of a coroutine function; an interrupt ends it there too."""
@@ -51,6 +53,7 @@ class Portal:
         with self._lock:
             if self._portal is None:
                 self._portal = self._stack.enter_context(start_blocking_portal("asyncio", name="multitude"))
+                self._end = finalize(self, _end, self._portal, self._stack)  # at exit, while the thread can still end
             return self._portal.start_task_soon(partial(work, *args, **options))
 
     def iterate(self, source: AsyncGenerator[T, None]) -> Iterator[T]:
@@ -68,10 +71,17 @@ class Portal:
     def close(self) -> None:
         """Ends what runs, and the thread."""
         with self._lock:
-            if self._portal is not None:
-                self._portal.call(self._portal.stop, True)
+            self._end()
             self._portal = None
-            self._stack.close()
+
+
+def _nothing() -> None:
+    """The end of what never began."""
+
+
+def _end(portal: BlockingPortal, stack: ExitStack) -> None:
+    portal.call(portal.stop, True)
+    stack.close()
 
 
 class MarketApi:

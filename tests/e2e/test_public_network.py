@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from eth_account import Account
@@ -14,7 +15,10 @@ from chain.deployment import Deployment
 from deploy.contracts.__main__ import main as deploy
 from deploy.contracts.parameters import Parameters
 from deploy.local.anvil import start_anvil
-from deploy.local.profiles import GWEI, PUBLIC, TESTNET
+from deploy.local.mainjob.cast import make_cast
+from deploy.local.mainjob.services import Services
+from deploy.local.network import LocalNetwork
+from deploy.local.profiles import GWEI, LOCAL, PUBLIC, TESTNET
 from deploy.toolchain import ROOT
 from market.settings import Settings as MarketSettings
 from multitude.audit.deployment import verify_deployment
@@ -85,6 +89,19 @@ def test_verifier_configuration_loads(monkeypatch):
     assert set(documented("verifier.env")) - {"MULTITUDE_DEPLOYMENT"} <= {
         f"VERIFIER_{name.upper()}" for name in VerifierSettings.model_fields
     }
+
+
+def test_local_market_is_started_by_the_commands_of_the_page(tmp_path, monkeypatch):
+    network = LocalNetwork(LOCAL, tmp_path)
+    network.valkey = SimpleNamespace(url=lambda number: f"redis://broker/{number}")
+    network.chain = SimpleNamespace(rpc_url="http://rpc")
+    for folder in ("keys", "run"):
+        (tmp_path / folder).mkdir()
+    started = []
+    monkeypatch.setattr(network, "start_python", lambda *given, **_: started.append(given[1][:3]))
+    Services(network, make_cast(False), tmp_path / "deployment.json").start_market("postgresql://")
+    page = re.findall(r"^\.venv/bin/multitude market (\w+)", PAGE, re.MULTILINE)
+    assert [["-m", "market", name] for name in page if name != "migrate"] == started
 
 
 # --- on a chain

@@ -32,7 +32,7 @@ BLANKS_AND_YES = 5 * "\n" + "y\n"
 
 
 def commands_of(role):
-    block = re.search(rf"^### {role}\n\n```sh\n(.*?)```", README, re.DOTALL | re.MULTILINE)
+    block = re.search(rf"^### {role}\n[^#]*?```sh\n(.*?)```", README, re.DOTALL | re.MULTILINE)
     return block[1].strip().splitlines()
 
 

@@ -100,7 +100,7 @@ class Play:
         self.reorganisation = Reorganisation(self.network.chain, self.client, depth, block_time_s)
         self.network.start_blocks()
         self.network.publish(self._network_file())
-        self._say(f"the market is ready: {self.api_url}/docs")
+        self._say(f"the market is ready: {self.api_url}/ (the API: {self.api_url}/docs)")
 
     def raise_others(self) -> None:
         """Verifiers and devices; the program is registered and the devices poll afterwards."""
@@ -143,7 +143,7 @@ class Play:
 
     def wait_until_paid(self, job: Job) -> None:
         """Until the job is closed on chain, saying how it goes. Raises TookTooLong."""
-        self.wait_for(lambda: self._is_closed(job), JOB_TIMEOUT_S[self.network.profile.name], "every claim to be paid")
+        self.wait_for(lambda: self.is_closed(job), JOB_TIMEOUT_S[self.network.profile.name], "every claim to be paid")
 
     def wait_for(self, done: Callable[[], bool], timeout_s: float, what: str) -> None:
         """Until `done()`, all services being alive. Raises TookTooLong."""
@@ -156,7 +156,8 @@ class Play:
 
         self.network.wait_while_healthy(look)
 
-    def _is_closed(self, job: Job) -> bool:
+    def is_closed(self, job: Job) -> bool:
+        """Whether every wei of the job is settled on chain; says how it goes."""
         record = self.client.call("JobEscrow", "jobOf", job.bid.job_id)
         self._progress(job)
         if self.reorganisation.look():
@@ -214,7 +215,7 @@ class Play:
     def _network_file(self) -> NetworkFile:
         deployment = self.client.deployment
         return NetworkFile(
-            web=f"{self.api_url}/docs",
+            web=f"{self.api_url}/",
             api=self.api_url,
             rpc=self.network.rpc_url,
             chain_id=deployment.chain_id,
@@ -242,8 +243,9 @@ def play(profile: Profile, liar: bool, stay: bool, launched: float, console: Con
     """Raise a network and run the main job on it; the exit status. With `stay` the network is up until a signal."""
     console = console or Console(width=None if sys.stdout.isatty() else 120)
     with LocalNetwork(profile) as network:
-        reasons = Play(network, make_cast(liar), console, launched).run()
+        run = Play(network, make_cast(liar), console, launched)
+        reasons = run.run()
         if stay:
-            console.print("The network stays up; Ctrl-C ends it.")
+            console.print(f"The network stays up: open {run.api_url}/ in a browser. Ctrl-C ends it.", soft_wrap=True)
             network.wait_while_healthy(lambda: False)
     return 1 if reasons else 0

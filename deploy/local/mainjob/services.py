@@ -44,6 +44,7 @@ class Services:
             "MARKET_BLOBS_URL": f"file://{self.network.blob_directory}",
             "MARKET_SETTLER_KEY_FILE": str(self.cast.settler.write_key(self._keys)),
             "MARKET_PUBLIC_URL": url,
+            "MARKET_PUBLIC_RPC_URL": self.network.rpc_url,
             "MARKET_MAX_SHARE_PPM": str(MAX_SHARE_PPM),
             "MARKET_RATE_FACTOR": str(RATE_FACTOR),
             "MARKET_CONFIRMATIONS": str(self.network.profile.confirmations_blocks),
@@ -51,11 +52,9 @@ class Services:
         }
         api, ready = ["-m", "market", "serve", "--port", str(port)], f"{url}/readyz"
         self.network.start_python("market-api", api, environment, restart=True, ready_url=ready)
-        celery = _celery("market.celery:app", "market", 2)
-        self.network.start_python("market-celery", celery, environment, restart=True)
-        # A process of its own: a worker does not notice when the beat inside it dies, and nothing ticks any more.
-        beat = ["-m", "celery", "-A", "market.celery:app", "beat", "--schedule", str(self._state("market-beat") / "at")]
-        self.network.start_python("market-beat", [*beat, "--pidfile", ""], environment, restart=True)
+        self.network.start_python("market-celery", ["-m", "market", "settle"], environment, restart=True)
+        tick = ["-m", "market", "tick", "--schedule", str(self._state("market-beat") / "at")]
+        self.network.start_python("market-beat", tick, environment, restart=True)
         return url
 
     def start_verifier(self, number: int, blobs_url: str) -> None:
@@ -69,8 +68,9 @@ class Services:
             "VERIFIER_CONFIRMATIONS": str(self.network.profile.confirmations_blocks),
         }
         self.network.start_python(person.role, ["-m", "verifier", "run"], environment, restart=True)
-        celery = _celery("verifier.celery:app", person.role, 1)
-        self.network.start_python(f"{person.role}-celery", celery, environment, restart=True)
+        celery = ["-m", "celery", "-A", "verifier.celery:app", "worker", "-n", f"{person.role}@local"]
+        alone = ["--concurrency", "1", "--without-mingle", "--without-gossip", "--loglevel", "INFO"]
+        self.network.start_python(f"{person.role}-celery", [*celery, *alone], environment, restart=True)
 
     def start_device(self, plan: DevicePlan, market_url: str, module: str | None = None) -> None:
         """A device's agent; the liar's is the same agent over another runner."""
@@ -101,9 +101,3 @@ class Services:
             f"{prefix}_REDIS_URL": self.network.valkey.url(broker),
             f"{prefix}_RPC_URL": self.network.rpc_url,
         }
-
-
-def _celery(application: str, name: str, processes: int) -> list[str]:
-    """Arguments of a Celery worker that is alone on its broker."""
-    quiet = ["--without-mingle", "--without-gossip", "--loglevel", "INFO"]
-    return ["-m", "celery", "-A", application, "worker", "-n", f"{name}@local", "--concurrency", str(processes), *quiet]
