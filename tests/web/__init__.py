@@ -1,0 +1,1 @@
+"""The web app in Chromium, against a whole local network."""

@@ -1,0 +1,52 @@
+"""Fixtures of the browser tests: one network and one browser for all of them, a fresh profile for each."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from rich.console import Console
+
+from deploy.browser.chromium import launch, open_profile
+from deploy.browser.ground import Ground, raised
+from tests.web.watch import Watch
+
+
+@pytest.fixture(scope="session")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """The network."""
+    folder = tmp_path_factory.mktemp("web")
+    with (folder / "said.txt").open("w") as said, raised(folder / "network", Console(file=said)) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def paid_ground(ground: Ground) -> Ground:
+    """The network once its first job is paid."""
+    ground.wait_for_first_job()
+    return ground
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium."""
+    with sync_playwright() as playwright:
+        found = launch(playwright)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def context(browser: Browser, ground: Ground) -> Iterator[BrowserContext]:
+    """A profile at desk width."""
+    found = open_profile(browser, ground.url)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, ground: Ground) -> Iterator[Page]:
+    """A page that must do nothing wrong until the test is over."""
+    found = context.new_page()
+    watch = Watch(found, (ground.url, ground.network.rpc_url))
+    yield found
+    assert watch.faults == []
