@@ -69,6 +69,7 @@ def test_first_load_of_the_buyers_page_is_under_its_bound(page: Page) -> None:
 
 def test_keyboard_alone_skips_to_the_page_and_turns_it(page: Page) -> None:
     page.goto("/")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the page")).to_be_focused()
     page.keyboard.press("Enter")

@@ -93,12 +93,12 @@ def wei_of(place: Locator) -> int:
     return int(found[1])
 
 
-def until(holds: Callable[[], bool], seconds: float, what: str) -> None:
-    """Polls."""
+def until(page: Page, holds: Callable[[], bool], seconds: float, what: str) -> None:
+    """Polls, while the page goes on and its wallet answers: both do only while Playwright is asked for something."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.3)
+        page.wait_for_timeout(300)
 
 
 def shown(page: Page) -> dict[str, int]:
@@ -128,10 +128,10 @@ def test_owner_sees_its_devices_and_money_as_the_chain_has_them_and_takes_it_out
         assert wei_of(row.locator("td").nth(2)) == owner.vault["stake"] > 0
         expect(row).to_contain_text(re.compile("waiting|working"), timeout=CHAIN_MS)
         expect(row).to_contain_text(re.compile(r"[1-9]\d* tasks"))
-    until(lambda: shown(page) == told(owner.earnings()), 15, "tiles that equal the command's numbers")
+    until(page, lambda: shown(page) == told(owner.earnings()), 15, "tiles that equal the command's numbers")
     assert violations(page) == []
     taken = take_out(page, owner)
-    until(lambda: shown(page) == told(owner.earnings()), 15, "the withdrawal to be shown")
+    until(page, lambda: shown(page) == told(owner.earnings()), 15, "the withdrawal to be shown")
     look_at_entries(page, taken)
     look_on_a_phone(page)
 
@@ -171,7 +171,7 @@ def look_on_a_phone(page: Page) -> None:
 
 
 def test_owner_stakes_asks_it_back_and_claims_what_its_market_leaves_lying(page: Page, owner: Owner) -> None:
-    post_a_job(owner)
+    post_a_job(page, owner)
     owner.ground.network.supervisor.end(SETTLER)
     try:
         owner.open(page)
@@ -215,7 +215,7 @@ def ask_back(page: Page, owner: Owner, wei: int) -> None:
     before = seconds_left(countdown)
     left = facts["unbondsAt"] - owner.client.head().timestamp
     assert left - 5 <= before <= left + 20
-    until(lambda: seconds_left(countdown) < before, 15, "the countdown to go on")
+    until(page, lambda: seconds_left(countdown) < before, 15, "the countdown to go on")
     expect(dialog.get_by_role("button", name="Take it out")).to_be_disabled()
     assert violations(page) == []
 
@@ -227,7 +227,7 @@ def seconds_left(countdown: Locator) -> int:
     return 60 * int(found[1] or 0) + int(found[2] or 0)
 
 
-def post_a_job(owner: Owner) -> None:
+def post_a_job(page: Page, owner: Owner) -> None:
     """Work of the owner's device is in an epoch, as the market knows too, and that is not final."""
     play = owner.ground.play
     images = Random(6).sample(list(play.work.inputs), TASKS)
@@ -237,7 +237,7 @@ def post_a_job(owner: Owner) -> None:
         leaves = get_json(f"{play.api_url}/v1/owners/{owner.address}/earnings")["leaves"]
         return any(leaf["state"] == "committed" and leaf["epochState"] not in OVER for leaf in leaves)
 
-    until(is_posted, EPOCH_S, "an epoch with the owner's work")
+    until(page, is_posted, EPOCH_S, "an epoch with the owner's work")
 
 
 def claim(page: Page, owner: Owner) -> None:
@@ -248,7 +248,12 @@ def claim(page: Page, owner: Owner) -> None:
     before, want = owner.credited, due.total("due_paid")
     assert want > 0
     button.click()
-    until(lambda: owner.credited >= before + want, 60, "the claim's credit")
+    until(page, lambda: owner.credited >= before + want, 60, "the claim's credit")
     assert owner.wallet.asked[-1][1][0]["to"].lower() == owner.client.deployment.address("EpochLedger").lower()
-    until(lambda: shown(page)["Claimable"] == owner.credited == owner.earnings().credited, 15, "the claim to be shown")
+    until(
+        page,
+        lambda: shown(page)["Claimable"] == owner.credited == owner.earnings().credited,
+        15,
+        "the claim to be shown",
+    )
     expect(page.get_by_text("Not claimed")).to_have_count(0)

@@ -2,6 +2,7 @@ import { tokens } from "../../ui/numbers";
 import { type Shape, sideBySide } from "./shape";
 import { Line } from "./Stop";
 import type { FromChain } from "./useFront";
+import "./held.css";
 
 const OF: Record<string, string> = {
   JobEscrow: "for jobs and owners",
