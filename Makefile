@@ -40,8 +40,6 @@ WEB := web/dist/.made
 FORGE = $(firstword $(wildcard node_modules/@foundry-rs/forge-*/bin/forge))
 COMPILE := $(UV) pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
-# A make within a parallel one takes part in the other's jobs.
-JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,--jobs 3)
 UPGRADED := $(if $(filter 1,$(UPGRADE)), --upgrade)
 
 .PHONY: help setup environments run lint format test test-python test-web test-contracts test-beside fuzz fuzz-api slither bench chaos screenshots gas lock clean distclean
@@ -51,10 +49,10 @@ help: ## list what can be made
 	@echo "  options: run EXIT=1 (stop after the job) LIAR=0 (nobody lies) PROFILE=testnet; test ONLY='path -k name'"
 
 setup: ## make .venv, .venv-contracts, node_modules, compile the contracts and build the web app (nothing to do when nothing changed)
-	@$(MAKE) --silent $(JOBS) $(PRODUCT) $(CONTRACTS) $(NODE) $(COMPILED) $(WEB)
+	@$(MAKE) --silent --jobs 3 $(PRODUCT) $(CONTRACTS) $(NODE) $(COMPILED) $(WEB)
 
 environments:
-	@$(MAKE) --silent $(JOBS) $(PRODUCT) $(CONTRACTS) $(NODE) $(WEB_NODE)
+	@$(MAKE) --silent --jobs 3 $(PRODUCT) $(CONTRACTS) $(NODE) $(WEB_NODE)
 
 run: setup ## start the whole network, run the example job and keep the page up; EXIT=1 stops after the job
 	@exec $(BIN)/python -m deploy.local --profile $(PROFILE) --liar $(LIAR) $(if $(filter 1,$(EXIT)),--exit,--no-exit)
@@ -73,7 +71,9 @@ format: environments ## let ruff and prettier mend what they can
 
 test: environments $(WEB) ## every test that CI runs; ONLY='tests/market -k bids' runs some Python ones
 ifeq ($(ONLY),)
-	@$(MAKE) --jobs 2 test-python test-beside
+	@$(MAKE) test-beside & beside=$$!; status=0; \
+	$(MAKE) test-python || status=$$?; \
+	wait $$beside || status=$$?; exit $$status
 else
 	@$(MAKE) test-python
 endif
