@@ -1,4 +1,4 @@
-"""Fixtures of the browser tests: one network and one browser for all of them, a fresh profile for each."""
+"""Fixtures of the browser tests: one network and one browser for this folder, a fresh profile for each test."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from deploy.browser.ground import Ground, raised
 from tests.web.watch import Watch
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """The network."""
     folder = tmp_path_factory.mktemp("web")
@@ -19,16 +19,17 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def paid_ground(ground: Ground) -> Ground:
     """The network once its first job is paid."""
     ground.wait_for_first_job()
     return ground
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium."""
+    """Chromium. Gone with this folder: while it is there Playwright's event loop runs in this process, and asynchronous
+    tests of other folders could run none."""
     with sync_playwright() as playwright:
         found = launch(playwright)
         yield found
