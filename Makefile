@@ -85,8 +85,9 @@ test-web: environments $(WEB) ## the tests of the web app's pure parts, by Vites
 	npm --prefix web run --silent test
 
 test-contracts: environments ## the contracts' tests, by Brownie on anvil, then 50,000 random calls by forge
-	$(BIN)/python -m deploy.toolchain.brownie test tests/contracts -o addopts= --disable-warnings
-	$(FORGE) test
+	@mkdir -p var/log; $(FORGE) test >var/log/forge.log 2>&1 & forge=$$!; status=0; \
+	$(BIN)/python -m deploy.toolchain.brownie test tests/contracts -o addopts= --disable-warnings || status=$$?; \
+	wait $$forge || status=$$?; cat var/log/forge.log; exit $$status
 
 # The Python tests mostly wait for a network's clocks, these compute: they take what the others leave of the processor,
 # and their output comes in one piece when they are done.
