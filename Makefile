@@ -84,17 +84,17 @@ test-python: environments $(WEB) ## the tests of everything but the contracts an
 test-web: environments $(WEB) ## the tests of the web app's pure parts, by Vitest
 	npm --prefix web run --silent test
 
-test-contracts: environments ## the contracts' tests, by Brownie on anvil, then 50,000 random calls by forge
-	@mkdir -p var/log; $(FORGE) test >var/log/forge.log 2>&1 & forge=$$!; status=0; \
+test-contracts: environments ## the contracts' tests by Brownie on anvil, beside them 50,000 random calls by forge
+	@mkdir -p var/tests; $(FORGE) test >var/tests/forge.log 2>&1 & forge=$$!; status=0; \
 	$(BIN)/python -m deploy.toolchain.brownie test tests/contracts -o addopts= --disable-warnings || status=$$?; \
-	wait $$forge || status=$$?; cat var/log/forge.log; exit $$status
+	wait $$forge || status=$$?; cat var/tests/forge.log; exit $$status
 
 # The Python tests mostly wait for a network's clocks, these compute: they take what the others leave of the processor,
 # and their output comes in one piece when they are done.
 test-beside:
-	@mkdir -p var/log && echo "meanwhile: make test-web test-contracts, into var/log/test-beside.log"
-	@status=0; { nice -n 19 $(MAKE) test-web && nice -n 19 $(MAKE) test-contracts; } >var/log/test-beside.log 2>&1 || status=$$?; \
-	cat var/log/test-beside.log; exit $$status
+	@mkdir -p var/tests && echo "meanwhile: make test-web test-contracts, into var/tests/beside.log"
+	@status=0; { nice -n 19 $(MAKE) test-web && nice -n 19 $(MAKE) test-contracts; } >var/tests/beside.log 2>&1 || status=$$?; \
+	cat var/tests/beside.log; exit $$status
 
 fuzz: environments ## a million random calls against the contracts' invariants (docs/invariants.md); some 20 minutes
 	FOUNDRY_INVARIANT_RUNS=4000 $(FORGE) test --match-contract MarketTest
