@@ -43,6 +43,7 @@ def test_session_signature_of_something_else_is_refused(world: World, change: st
 
 def test_session_over_is_refused(world: World) -> None:
     device = world.device("one")
+    assert device.offer().is_success, "a session that the process knows"
     world.clock.advance(901)
     response = device.offer()
     assert (response.status_code, response.json()["code"]) == (401, "session_expired")

@@ -59,6 +59,14 @@ def test_every_page_comes_under_its_own_policy(client: TestClient, path: str) ->
     assert answer.headers["cache-control"] == "no-store"
 
 
+def test_every_route_of_the_app_is_a_page_that_is_served(client: TestClient) -> None:
+    app = (web.BUILT.parent / "src" / "app" / "App.tsx").read_text()
+    routes = re.findall(r'\["(/[^"]*)", page\(', app)
+    assert len(routes) >= 10
+    for route in routes:
+        assert client.get(re.sub(r":\w+", "1", route)).status_code == 200, route
+
+
 def test_a_nonce_is_never_used_twice(client: TestClient) -> None:
     assert client.get("/").headers["content-security-policy"] != client.get("/").headers["content-security-policy"]
 

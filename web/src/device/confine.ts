@@ -2,8 +2,8 @@
  * What the Web Worker that runs guests gives up before it sees one: network, storage, other workers.
  *
  * A guest has no imports, so it can ask for nothing; this is for the case that the engine itself has a hole. A page's
- * Content-Security-Policy does not reach into a worker, whose own file's headers decide; `import()` cannot be taken away
- * from here, and only such a header could.
+ * Content-Security-Policy does not reach into a worker: that of its own file does (market/web.py), under which this file
+ * may load this origin's code and nothing else. `import()` of that code cannot be taken away from here.
  */
 const POWERS = [
   "fetch",
