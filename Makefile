@@ -69,7 +69,7 @@ format: environments ## let ruff and prettier mend what they can
 	$(BIN)/ruff format
 	npm --prefix web run --silent format
 
-test: environments $(WEB) ## every test that CI runs; ONLY='tests/market -k bids' runs some Python ones
+test: environments $(COMPILED) $(WEB) ## every test that CI runs; ONLY='tests/market -k bids' runs some Python ones
 ifeq ($(ONLY),)
 	@$(MAKE) test-beside & beside=$$!; status=0; \
 	$(MAKE) test-python || status=$$?; \
@@ -78,13 +78,13 @@ else
 	@$(MAKE) test-python
 endif
 
-test-python: environments $(WEB) ## the tests of everything but the contracts and the web app's pure parts
+test-python: environments $(COMPILED) $(WEB) ## the tests of everything but the contracts and the web app's pure parts
 	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder $(or $(ONLY),tests)
 
 test-web: environments $(WEB) ## the tests of the web app's pure parts, by Vitest
 	npm --prefix web run --silent test
 
-test-contracts: environments ## the contracts' tests by Brownie on anvil, beside them 50,000 random calls by forge
+test-contracts: environments $(COMPILED) ## the contracts' tests by Brownie on anvil, beside them 50,000 random calls by forge
 	@mkdir -p var/tests; $(FORGE) test >var/tests/forge.log 2>&1 & forge=$$!; status=0; \
 	$(BIN)/python -m deploy.toolchain.brownie test tests/contracts -o addopts= --disable-warnings || status=$$?; \
 	wait $$forge || status=$$?; cat var/tests/forge.log; exit $$status
@@ -159,10 +159,11 @@ $(SLITHER): $(BOOTSTRAP) requirements/slither.txt
 	@$(UV) pip sync --quiet --python var/slither/bin/python --require-hashes requirements/slither.txt
 	@touch $@
 
+# Brownie deletes the artefacts that nobody depends on when it next loads: the second pass does that before others read.
 $(COMPILED): $(CONTRACTS) $(NODE) brownie-config.yaml $(shell find contracts -name '*.sol')
 	@echo "setup: contracts (a minute or two when all are new)"
 	@mkdir -p var/log build
-	@$(PYTHON) -m deploy.toolchain.brownie compile >var/log/compile.log 2>&1 || { tail -n 40 var/log/compile.log; exit 1; }
+	@for pass in compile prune; do $(PYTHON) -m deploy.toolchain.brownie compile >var/log/$$pass.log 2>&1 || { tail -n 40 var/log/$$pass.log; exit 1; }; done
 	@touch $@
 
 # The lock holds the Linux x64 binaries as optional packages; npm skips them elsewhere and the second line adds this

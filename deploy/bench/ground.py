@@ -18,7 +18,7 @@ from chain.client import ChainClient, TxReceipt
 from chain.deployment import VARIABLE, Deployment
 from chain.sender import Sender
 from deploy.local.anvil import Chain, start_anvil
-from deploy.local.mainjob.stage import UNLIMITED, forget_deployments
+from deploy.local.mainjob.stage import UNLIMITED
 from deploy.local.profiles import LOCAL
 from deploy.local.supervisor import Supervisor, SupervisorError
 from deploy.toolchain.brownie import Target, run_brownie
@@ -134,10 +134,8 @@ def _deploy(chain: Chain, deployer: Actor, folder: Path) -> Deployment:
         "MULTITUDE_DEPLOYER_KEY": "0x" + deployer.key.hex(),
         "MULTITUDE_PARAMETERS": json.dumps(changes),
     }
-    forget_deployments(chain.chain_id)
     target = Target(chain.rpc_url, chain.chain_id)
     status = run_brownie(["run", "deploy", "--network", "target"], target=target, environment=environment, log=log)
-    forget_deployments(chain.chain_id)
     if status != 0:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
         raise SupervisorError(f"the deployment ended with status {status}:\n{tail}")

@@ -1,8 +1,9 @@
 """Runs Brownie from its own environment: `python -m deploy.toolchain.brownie test tests/contracts -o addopts=`.
 
 Each run has a home folder of its own under var/brownie and a free port for its development node, so several runs (and
-the local network) stay out of each other's way, and nothing is written outside the checkout. With an RPC address the
-live network `target` is declared too: `brownie_command(["run", "deploy", "--network", "target"])`.
+the local network) stay out of each other's way, and nothing is written outside the checkout. With a target the live
+network `target` is declared too, and the run has a project folder of its own: Brownie deletes artefacts that nobody
+depends on and rewrites its map of deployments at every load, so runs that share one build folder break each other.
 """
 
 from __future__ import annotations
@@ -97,24 +98,39 @@ def brownie_environment(target: Target | None = None) -> Iterator[dict[str, str]
         shutil.rmtree(home, ignore_errors=True)
 
 
+def private_project(home: Path) -> Path:
+    """Makes a project folder in `home` that shares the checkout's sources and has a copy of the compiled contracts.
+
+    Raises ToolMissingError when nothing is compiled.
+    """
+    project = home / "project"
+    project.mkdir()
+    for name in ("brownie-config.yaml", "contracts", "deploy", "node_modules", "tests"):
+        (project / name).symlink_to(ROOT / name)
+    for kind in ("contracts", "interfaces"):
+        compiled = ROOT / "build" / kind
+        if not compiled.is_dir():
+            raise ToolMissingError(f"the contracts are not compiled into {compiled}: run `make setup`")
+        shutil.copytree(compiled, project / "build" / kind)
+    return project
+
+
 def run_brownie(
     arguments: Sequence[str],
     *,
-    project: Path = ROOT,
     target: Target | None = None,
     environment: Mapping[str, str] | None = None,
     log: Path | None = None,
 ) -> int:
-    """Runs `brownie ARGUMENTS` in `project` and returns its exit status.
+    """Runs `brownie ARGUMENTS` and returns its exit status.
 
     `environment` is added to the variables of the run; `log` receives its output instead of the terminal.
-    Raises ToolMissingError when Brownie or anvil is not installed.
+    Raises ToolMissingError when Brownie or anvil is not installed, or a target is given and nothing is compiled.
     """
     with brownie_environment(target) as variables:
         command = [str(brownie_binary()), *arguments]
         variables.update(environment or {})
-        if target is not None:  # Brownie refuses to connect where its records are of an older chain of the same id
-            shutil.rmtree(project / "build" / "deployments" / str(target.chain_id), ignore_errors=True)
+        project = ROOT if target is None else private_project(Path(variables["HOME"]))
         if log is None:
             return subprocess.run(command, cwd=project, env=variables, check=False).returncode
         with log.open("ab") as output:
@@ -124,4 +140,4 @@ def run_brownie(
 
 
 if __name__ == "__main__":
-    sys.exit(run_brownie(sys.argv[1:], project=Path.cwd()))
+    sys.exit(run_brownie(sys.argv[1:]))

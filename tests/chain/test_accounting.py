@@ -10,7 +10,7 @@ from chain.errors import ContractReverted
 from chain.sender import Sender
 from chain.transactions import Order
 from deploy.local.mainjob.cast import make_cast
-from deploy.local.mainjob.stage import forget_deployments, set_stage
+from deploy.local.mainjob.stage import set_stage
 from deploy.toolchain.brownie import Target, run_brownie
 
 PRICE = 10**15
@@ -32,7 +32,6 @@ def deployed(supervisor, tmp_path_factory):
         "MULTITUDE_PARAMETERS": json.dumps({"expected_price_wei": str(PRICE)}),
     }
     target = Target(anvil.rpc_url, anvil.chain_id)
-    forget_deployments(anvil.chain_id)
     status = run_brownie(["run", "deploy", "--network", "target"], target=target, environment=environment, log=log)
     assert status == 0, log.read_text()[-2000:]
     client = ChainClient(anvil.rpc_url, Deployment.load(path))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.toolchain import ROOT, anvil_binary, binaries, forge_binary, solc_directory
-from deploy.toolchain.brownie import Target, brownie_environment
+from deploy.toolchain.brownie import Target, brownie_environment, private_project
 
 
 def version(command: Path) -> str:
@@ -47,3 +47,18 @@ def test_brownie_environment_has_a_home_of_its_own_and_removes_it():
         assert first["HOME"] != second["HOME"]
         assert "chainid: 5" in (home / ".brownie" / "network-config.yaml").read_text()
     assert not home.exists()
+
+
+def test_runs_on_targets_share_no_build_folder(tmp_path):
+    # The CI once failed here: a run deleted an artefact while another read it.
+    def artefacts(project: Path) -> dict[str, int]:
+        return {path.name: path.stat().st_mtime_ns for path in (project / "build" / "contracts").glob("*.json")}
+
+    before = artefacts(ROOT)
+    with brownie_environment() as first, brownie_environment() as second:
+        projects = [private_project(Path(variables["HOME"])) for variables in (first, second)]
+        for name in before:
+            (projects[0] / "build" / "contracts" / name).unlink()
+        assert artefacts(projects[1]).keys() == artefacts(ROOT).keys() == before.keys()
+        assert artefacts(ROOT) == before
+        assert (projects[1] / "contracts").resolve() == ROOT / "contracts"

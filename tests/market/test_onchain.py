@@ -1,8 +1,6 @@
 """The market against the real contracts on anvil; verifiers are played here, honest but for one."""
 
 import json
-import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -74,15 +72,12 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(supervisor: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """One deployment for the module, on a chain of its own number: Brownie keeps records by chain."""
+def stage(supervisor: Any, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """One deployment for the module, on an anvil of its own."""
     from deploy.local.anvil import start_anvil
-    from deploy.toolchain import ROOT
 
-    chain_id = 50_000 + os.getpid() % 10_000
     folder = tmp_path_factory.mktemp("stage")
-    yield Stage(start_anvil(supervisor, folder, chain_id=chain_id, name=f"anvil-{folder.name}"), folder)
-    shutil.rmtree(ROOT / "build" / "deployments" / str(chain_id), ignore_errors=True)
+    return Stage(start_anvil(supervisor, folder, name=f"anvil-{folder.name}"), folder)
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 import http.server
 import json
-import os
-import shutil
 import threading
 from dataclasses import replace
 from types import SimpleNamespace
@@ -176,16 +174,13 @@ def _claimed_leaves(evidence, leaves):
 def market(supervisor, tmp_path_factory):
     """A deployment on a chain of its own number, whose messages the fixtures of tests.verifier sign."""
     from deploy.local.anvil import start_anvil
-    from deploy.toolchain import ROOT
 
-    chain_id = 70_000 + os.getpid() % 10_000
     folder = tmp_path_factory.mktemp("audit")
-    stage = Stage(start_anvil(supervisor, folder, chain_id=chain_id, name="anvil-audit"), folder)
+    stage = Stage(start_anvil(supervisor, folder, name="anvil-audit"), folder)
     (folder / "blobs").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(epochs, "DOMAIN", stage.client.deployment.domain)
         yield Market(stage, folder / "blobs")
-    shutil.rmtree(ROOT / "build" / "deployments" / str(chain_id), ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,6 @@
 
 import http.server
 import json
-import os
-import shutil
 import threading
 
 import pytest
@@ -95,17 +93,14 @@ class Contributor:
 @pytest.fixture(scope="module")
 def market(supervisor, tmp_path_factory):
     from deploy.local.anvil import start_anvil
-    from deploy.toolchain import ROOT
 
-    chain_id = 80_000 + os.getpid() % 10_000
     folder = tmp_path_factory.mktemp("money")
-    stage = Stage(start_anvil(supervisor, folder, chain_id=chain_id, name="anvil-money"), folder)
+    stage = Stage(start_anvil(supervisor, folder, name="anvil-money"), folder)
     stage.anvil.advance(30)  # the verifiers' seats count from the next period on
     (folder / "blobs").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(epochs, "DOMAIN", stage.client.deployment.domain)
         yield Market(stage, folder / "blobs")
-    shutil.rmtree(ROOT / "build" / "deployments" / str(chain_id), ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

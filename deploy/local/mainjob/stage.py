@@ -1,7 +1,6 @@
 """Setting the stage on a fresh, automining chain: contracts, tokens, bonds, seats, bindings, stakes."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +12,6 @@ from chain.deployment import VARIABLE, Deployment
 from chain.sender import Sender
 from deploy.local.mainjob.cast import SEATS_EACH, Cast, DevicePlan, Person
 from deploy.local.network import LocalNetwork
-from deploy.toolchain import ROOT
 from protocol.messages import Binding
 
 SETTLER_BOND_TASKS = 10_000
@@ -26,7 +24,6 @@ T = TypeVar("T")
 def deploy_contracts(network: LocalNetwork, cast: Cast, price_wei: int) -> tuple[Path, Deployment]:
     """Deploy by the Brownie script; the file that every service reads."""
     path = network.run_directory / "deployment.json"
-    forget_deployments(network.chain.chain_id)
     network.run_brownie(
         ["run", "deploy", "--network", "target"],
         {
@@ -37,11 +34,6 @@ def deploy_contracts(network: LocalNetwork, cast: Cast, price_wei: int) -> tuple
         },
     )
     return path, Deployment.load(path)
-
-
-def forget_deployments(chain_id: int) -> None:
-    """Brownie remembers contracts of an earlier chain with this id, and would look for them on the fresh one."""
-    shutil.rmtree(ROOT / "build" / "deployments" / str(chain_id), ignore_errors=True)
 
 
 def set_stage(client: ChainClient, cast: Cast, price_wei: int) -> None:
