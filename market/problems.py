@@ -16,6 +16,8 @@ from starlette.requests import ClientDisconnect
 
 from chain.errors import ChainError
 from protocol.errors import ProtocolError
+from protocol.wasm import Cause
+from protocol.wasm.faults import MAX_FAULTS
 
 log = structlog.get_logger(__name__)
 
@@ -153,6 +155,28 @@ SCHEMA = {
             "type": "array",
             "items": {"type": "object", "properties": {"at": {"type": "string"}, "message": {"type": "string"}}},
         },
+        "faults": {
+            "type": "array",
+            "maxItems": MAX_FAULTS,
+            "description": "Of `module_refused`: what is wrong with the module, in the order found.",
+            "items": {"$ref": "#/components/schemas/ModuleFault"},
+        },
+        "more": {"type": "integer", "description": "Of `module_refused`: faults that are not listed."},
+    },
+}
+FAULT_SCHEMA = {
+    "title": "ModuleFault",
+    "description": "One reason why a module is not admitted. `cause` is stable, `message` is for people.",
+    "type": "object",
+    "required": ["cause", "function", "offset", "message"],
+    "properties": {
+        "cause": {"type": "string", "enum": [str(cause) for cause in Cause]},
+        "function": {
+            "type": ["string", "integer", "null"],
+            "description": "The function at fault: its name, or its index where the module does not name it.",
+        },
+        "offset": {"type": "integer", "description": "The byte of the module."},
+        "message": {"type": "string"},
     },
 }
 _ALWAYS = {
@@ -175,7 +199,7 @@ _CHANGING = {
 def document(openapi: dict[str, Any]) -> dict[str, Any]:
     """The description with the problems that each operation may answer with."""
     schemas = openapi.setdefault("components", {}).setdefault("schemas", {})
-    schemas["Problem"] = SCHEMA
+    schemas |= {"Problem": SCHEMA, "ModuleFault": FAULT_SCHEMA}
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     for path, operations in openapi["paths"].items():

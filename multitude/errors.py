@@ -6,7 +6,7 @@ MultitudeError
 ├── ApiRefused               the market answered with a problem; `code` is stable, `detail` a sentence
 │   ├── NoCapacity           no device that may run this program is there now
 │   ├── ProgramUnknown       the market knows no such program
-│   ├── ProgramRefused       the module or its registration is not accepted; the detail says why
+│   ├── ProgramRefused       the module or its registration is not accepted; `faults` list what is wrong with a module
 │   ├── InputsRefused        an input or the manifest is missing, or a sample of the inputs does not run
 │   ├── NotSignedIn          the call is for signed-in people, or the signature is not accepted
 │   └── RateLimited          too many calls; the client has waited and tried again before it says so
@@ -29,6 +29,12 @@ Errors of the chain itself come as `chain.errors.ChainError`, of the audit comma
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from protocol.wasm.errors import Fault
+from protocol.wasm.faults import MAX_FAULTS
+from protocol.wasm.reader import shown
+
+_MESSAGE_MAX = 400
 
 
 class MultitudeError(Exception):
@@ -64,6 +70,26 @@ class ProgramUnknown(ApiRefused):
 
 class ProgramRefused(ApiRefused):
     """The module or its registration is not accepted."""
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What is wrong with the module and where, as far as the market lists it; empty for another reason.
+
+        The texts are the market's, cut and printable; `Fault.name` is set where it names a function.
+        """
+        listed = self.members.get("faults")
+        made = (_fault_of(value) for value in listed[:MAX_FAULTS]) if isinstance(listed, list) else ()
+        return tuple(fault for fault in made if fault is not None)
+
+
+def _fault_of(value: object) -> Fault | None:
+    """A fault out of a problem's JSON, None where it is none."""
+    match value:
+        case {"cause": str(cause), "offset": int(offset), "message": str(message), "function": function}:
+            index = function if isinstance(function, int) else None
+            name = shown(function) if isinstance(function, str) else None
+            return Fault(shown(cause), offset, shown(message, _MESSAGE_MAX), index, name)
+    return None
 
 
 class InputsRefused(ApiRefused):

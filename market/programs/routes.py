@@ -1,10 +1,10 @@
 """Endpoints of programs."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
-from sqlalchemy import Row
 
 from market.access import ContextDep, limited, occupied
 from market.guard import StrictRoute
@@ -64,10 +64,15 @@ class ProgramPage(BaseModel):
     next: int | None
 
 
-def body_of(row: Program | Row[Any]) -> ProgramBody:
+def body_of(row: Program) -> ProgramBody:
     """A program on the wire."""
-    names = [name for name in ProgramBody.model_fields if name != "limit_wu"]
-    return ProgramBody(limit_wu=str(row.limit_wu), **{name: getattr(row, name) for name in names})
+    return body_from({name: getattr(row, name) for name in ProgramBody.model_fields})
+
+
+def body_from(columns: Mapping[str, Any]) -> ProgramBody:
+    """The same of the program's columns by name."""
+    values = {name: columns[name] for name in ProgramBody.model_fields}
+    return ProgramBody(**values | {"limit_wu": str(columns["limit_wu"])})
 
 
 @router.post(
@@ -77,7 +82,7 @@ def body_of(row: Program | Row[Any]) -> ProgramBody:
     dependencies=[Depends(limited("program")), Depends(occupied("work"), scope="function")],
 )
 def post_program(request: ProgramRequest, context: ContextDep) -> ProgramId:
-    """Admit an uploaded module and register it on chain. `module_refused` says what is not allowed."""
+    """Admit an uploaded module and register it on chain. `module_refused` lists what is wrong with it."""
     limits = Limits(request.limits.wu, request.limits.memory_pages, request.limits.frame_bytes)
     return ProgramId(program_id=service.admit(context, request.original_hash, limits, request.name))
 

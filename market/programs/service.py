@@ -16,14 +16,15 @@ from protocol.wasm import Limits, ModuleRefused, build_program
 def admit(context: Context, original_hash: str, limits: Limits, name: str | None) -> str:
     """Builds a program from its uploaded module, stores what devices run, asks the chain to register it; its id.
 
-    Problem 404 without the blob, 422 `module_refused` where it is not admitted.
+    Problem 404 without the blob, 422 `module_refused` with its faults where it is not admitted.
     """
     try:
         program = build_program(context.blobs.get(original_hash), limits)
     except BlobMissing:
         raise not_found("module: upload it as a blob first") from None
     except ModuleRefused as error:
-        raise Problem(422, "module_refused", str(error)) from None
+        faults = [fault.to_json() for fault in error.faults]
+        raise Problem(422, "module_refused", str(error), faults=faults, more=error.more) from None
     context.blobs.put(program.rewritten)
     program_id, facts = to_hex(program.program_id), program.facts
     standing = context.chain.program(program.program_id)

@@ -1,47 +1,58 @@
 """How to mend what a compiler or admission refuses."""
 
 import re
+from collections.abc import Iterable
 
-_ADMISSION = (
-    (r"^imports are not admitted: `(?:env\.)?(mem(cpy|move|set|cmp))`", "include guest.h, which has {1}"),
+from protocol.wasm import Cause, Fault
+
+_ALLOC = "guest.h: EXPORT(alloc) u8 *alloc(u32 bytes), or ALLOC_ANY_INPUT"
+_RUN = "guest.h: EXPORT(run) u64 run(const u8 *input, u32 bytes); Zig: export fn run([*]const u8, u32) u64"
+_LATER_FEATURES = (
+    Cause.TAIL_CALLS,
+    Cause.EXCEPTIONS,
+    Cause.GARBAGE_COLLECTION,
+    Cause.REFERENCE_TYPES,
+    Cause.PASSIVE_SEGMENTS,
+    Cause.CONSTANT_EXPRESSION,
+)
+_ADMISSION: tuple[tuple[Cause, str, str], ...] = (
+    (Cause.IMPORTS, r": `(?:env\.)?(mem(?:cpy|move|set|cmp))`", "include guest.h, which has {1}"),
     (
-        r"^imports are not admitted: `wasi",
+        Cause.IMPORTS,
+        r": `wasi",
         "build for wasm32-freestanding: a program has no files, clock or arguments, only its input",
     ),
-    (r"^imports are not admitted: `([^`]+)`", "define {1} in the program itself: nothing of the host can be called"),
-    (r"^floating point", "use integers or fixed point: floats are refused until every device rounds alike"),
+    (Cause.IMPORTS, r": `([^`]+)`", "define {1} in the program itself: nothing of the host can be called"),
+    (Cause.FLOATING_POINT, "", "use integers or fixed point: floats are refused until every device rounds alike"),
+    (Cause.SIMD, "", "compile with -mcpu=mvp+bulk_memory+mutable_globals+sign_ext, as `multitude build` does"),
+    (Cause.THREADS, "", "a program has one thread; compile without -pthread and -matomics"),
+    (Cause.MEMORY_KIND, "", "a program has one thread and 32-bit addresses: compile for wasm32 without -matomics"),
+    (Cause.START_FUNCTION, "", "do first things in `alloc`, or give globals constant values"),
+    (Cause.MEMORY_MISSING, "", 'export the memory as "memory", as `multitude build` does'),
+    (Cause.MEMORY_UNBOUNDED, "", "link with --max-memory=BYTES, a multiple of 65536"),
     (
-        r"^(SIMD|value type 0x7b)",
-        "compile with -mcpu=mvp+bulk_memory+mutable_globals+sign_ext, as `multitude build` does",
-    ),
-    (r"^threads|^shared", "a program has one thread; compile without -pthread and -matomics"),
-    (r"^a start function", "do first things in `alloc`, or give globals constant values"),
-    (r"^there is no memory|^no memory is exported", 'export the memory as "memory", as `multitude build` does'),
-    (r"^the memory declares no maximum", "link with --max-memory=BYTES, a multiple of 65536"),
-    (
-        r"^a memory of|^\d+ units of memory",
+        Cause.MEMORY_TOO_LARGE,
+        "memory",
         "link with a smaller --max-memory, or give a higher --memory-pages (at most 1024)",
     ),
-    (r'^no function "alloc"|^"alloc" is exported', "guest.h: EXPORT(alloc) u8 *alloc(u32 bytes), or ALLOC_ANY_INPUT"),
+    (Cause.EXPORT_MISSING, '"alloc"', _ALLOC),
+    (Cause.EXPORT_TYPE, '^"alloc"', _ALLOC),
+    (Cause.EXPORT_MISSING, '"run"', _RUN),
+    (Cause.EXPORT_TYPE, '^"run"', _RUN),
+    *((cause, "", "compile for the `mvp` CPU of wasm32") for cause in _LATER_FEATURES),
     (
-        r'^no function "run"|^"run" is exported',
-        "guest.h: EXPORT(run) u64 run(const u8 *input, u32 bytes); Zig: export fn run([*]const u8, u32) u64",
-    ),
-    (
-        r"^(tail calls|exceptions|garbage|reference types|passive|section 13|extended)",
-        "compile for the `mvp` CPU of wasm32",
-    ),
-    (
-        r"^(results|\d+ results|blocks of several)",
+        Cause.MULTIPLE_VALUES,
+        "",
         "return one value, and more through memory: compile without multivalue",
     ),
-    (r"^\d+ bytes, at most", "strip names and debug sections; pack large tables, or put them into the inputs"),
-    (r"^more than \d+ blocks|^blocks nested", "split the function"),
     (
-        r"^(\d+ parameters|more than \d+ locals|\d+ (locals|groups of locals))",
-        "split the function, or keep the values in an array",
+        Cause.MODULE_TOO_LARGE,
+        "",
+        "strip names and debug sections; pack large tables, or put them into the inputs",
     ),
-    (r"^\d+ bytes of a function", "split the function, or compile with -Os"),
+    (Cause.TOO_MANY_BLOCKS, "", "split the function"),
+    (Cause.TOO_MANY_LOCALS, "", "split the function, or keep the values in an array"),
+    (Cause.BODY_TOO_LARGE, "", "split the function, or compile with -Os"),
 )
 
 _LINKER = (
@@ -58,9 +69,10 @@ _LINKER = (
 PAGE_BYTES = 65_536
 
 
-def advice_on_refusal(cause: str) -> str | None:
+def advice_on_refusal(fault: Fault) -> str | None:
     """What the author can do about a rule that admission found broken, None where the rule says it all."""
-    return next(iter(_matching(_ADMISSION, cause)), None)
+    rows = [(pattern, hint) for cause, pattern, hint in _ADMISSION if cause == fault.cause]
+    return next(iter(_matching(rows, fault.message)), None)
 
 
 def advice_on_compiler(words: str) -> list[str]:
@@ -69,7 +81,7 @@ def advice_on_compiler(words: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _matching(rows: tuple[tuple[str, str], ...], text: str) -> list[str]:
+def _matching(rows: Iterable[tuple[str, str]], text: str) -> list[str]:
     hints = []
     for pattern, hint in rows:
         match = re.search(pattern, text)

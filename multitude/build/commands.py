@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 REFUSED, CANNOT_TELL = 1, 2
 REGISTER_TIMEOUT_S = 60.0
 PREVIEW_BYTES = 64
+EXPORTS_SHOWN = 20
 
 Wu = Annotated[int, typer.Option("--wu", help="most work units of a task", min=1)]
 Pages = Annotated[int, typer.Option("--memory-pages", help="most memory, in pages of 64 KiB", min=1)]
@@ -174,14 +174,15 @@ def _finish(built: "BuiltModule", path: Path, trials: "list[Trial]", as_json: bo
 
 def _lines(built: "BuiltModule", path: Path) -> list[str]:
     limits, (low, high) = built.program.limits, built.memory_pages
-    facts = built.to_json()
+    facts, hidden = built.to_json(), len(built.exports) - EXPORTS_SHOWN
+    more = f" and {hidden} more" if hidden > 0 else ""
     return [
         f"module      {path}, {len(built.module)} bytes; {len(built.program.rewritten)} as devices run it",
         f"program     {built.program_id}",
         f"class       {facts['class']}",
         f"limits      {limits.wu} WU a task, {limits.memory_pages} pages, {limits.frame_bytes} bytes of frames",
         f"memory      {low} to {high} pages of 64 KiB",
-        f"exports     {', '.join(built.exports)}; {built.functions} functions",
+        f"exports     {', '.join(built.exports[:EXPORTS_SHOWN])}{more}; {built.functions} functions",
     ]
 
 
@@ -203,11 +204,15 @@ def _telling(as_json: bool) -> Iterator[None]:
     try:
         yield
     except NotAdmitted as error:
-        rows = [asdict(fault) for fault in error.faults]
-        _fail("not admitted: " + str(error), {"refused": rows}, as_json, REFUSED)
+        rows = [fault.to_json() for fault in error.faults]
+        _fail(f"not admitted:\n{error}", {"faults": rows, "more": error.more}, as_json, REFUSED)
     except CompileRefused as error:
         _fail(str(error), {"compiler": error.words, "hints": list(error.hints)}, as_json, REFUSED)
-    except (ProgramRefused, ProgramUnknown) as error:
+    except ProgramRefused as error:
+        rows = [fault.to_json() for fault in error.faults]
+        text = "\n".join([str(error), *map(str, error.faults)])
+        _fail(text, {"error": error.code, "detail": error.detail, "faults": rows}, as_json, REFUSED)
+    except ProgramUnknown as error:
         _fail(str(error), {"error": error.code, "detail": error.detail}, as_json, REFUSED)
     except (MultitudeError, DeviceFailure, OSError, ValueError) as error:
         _fail(str(error), {"error": type(error).__name__, "detail": str(error)}, as_json, CANNOT_TELL)

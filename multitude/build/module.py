@@ -9,14 +9,18 @@ from typing import Any
 
 from execution import Sandbox
 from multitude.build.advice import advice_on_compiler, advice_on_refusal
-from multitude.build.errors import CompileRefused, Fault, NotAdmitted, ToolMissing
+from multitude.build.errors import CompileRefused, NotAdmitted, SourceFault, ToolMissing
 from multitude.build.lines import SourceLines
 from programs.compile import CompileFailed, CompilerMissing, compile_source
 from protocol.encoding import to_hex
 from protocol.program import Assurance
-from protocol.wasm import Limits, ModuleRefused, Program, admit, build_program
-from protocol.wasm.faults import faults
+from protocol.wasm import Fault, Limits, ModuleRefused, Program, admit, build_program
+from protocol.wasm.admit import named
+from protocol.wasm.binary import decode
+from protocol.wasm.bounds import MAX_MEMORY_PAGES
+from protocol.wasm.faults import Faults
 from protocol.wasm.places import Places, sections, without_custom_sections
+from protocol.wasm.reader import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,33 +87,33 @@ def build_source(source: Path, limits: Limits, stack_bytes: int) -> BuiltModule:
 def examine(module: bytes, limits: Limits, named: bytes | None = None) -> BuiltModule:
     """Admits a module; `named` is the same before names and debug sections were stripped. Raises NotAdmitted."""
     source = module if named is None else named
-    found = faults(module, Places.of(source))
-    if found:
-        raise NotAdmitted(_faults(found, module, SourceLines.of(source)))
     try:
         program = build_program(module, limits)
     except ModuleRefused as refused:
-        raise NotAdmitted(_faults([refused], module, SourceLines(()))) from None
+        raise NotAdmitted(_at_source(refused.faults, module, source), refused.more) from None
     admitted = admit(module)
     pages = (admitted.memory_minimum_pages, admitted.memory_maximum_pages)
-    return BuiltModule(module, program, tuple(admitted.module.exports), len(admitted.functions), pages)
+    exports = tuple(shown(name) for name in admitted.module.exports)
+    return BuiltModule(module, program, exports, len(admitted.functions), pages)
 
 
 def declared_pages(module: bytes) -> int:
-    """The memory that a module declares at most, in pages; 1 where it is not admitted at all."""
-    try:
-        return admit(module).memory_maximum_pages
-    except ModuleRefused:
-        return 1
+    """The memory that a module declares at most, in pages; within the bounds of admission whatever it declares."""
+    memory = decode(module, Faults()).memory
+    return 1 if memory is None else min(max(memory[1], 1), MAX_MEMORY_PAGES)
 
 
-def _faults(found: Sequence[ModuleRefused], module: bytes, lines: SourceLines) -> list[Fault]:
-    places, made = Places.of(module), []
-    for one in found:
-        body = None if one.function is None else places.body(one.function)
-        line = None if body is None else lines.at(module, body, one.offset)
-        made.append(Fault(one.function, one.name, line, one.offset, str(one), advice_on_refusal(one.cause)))
-    return made
+def _at_source(faults: Sequence[Fault], module: bytes, source: bytes) -> list[SourceFault]:
+    """Faults of `module` by the names and lines of `source`; what is wrong with one line many times is told once."""
+    places, lines = Places.of(source), SourceLines.of(source)
+    bodies = Places.of(module)
+    made: dict[tuple[int | None, str, int | str], SourceFault] = {}
+    for fault in named(faults, places):
+        body = None if fault.function is None else bodies.body(fault.function)
+        line = None if body is None else lines.at(module, body, fault.offset)
+        key = (fault.function, fault.message, fault.offset if line is None else line)
+        made.setdefault(key, SourceFault(fault, line, advice_on_refusal(fault)))
+    return list(made.values())
 
 
 @dataclass(frozen=True, slots=True)

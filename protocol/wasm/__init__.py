@@ -4,7 +4,7 @@
 """
 
 from protocol.wasm.admit import AdmittedModule, admit
-from protocol.wasm.errors import ModuleRefused
+from protocol.wasm.errors import Cause, Fault, ModuleRefused
 from protocol.wasm.program import NO_CODE_ROOT, TOOL_VERSION, Limits, Program, build_program, initial_memory_root
 from protocol.wasm.rewrite import rewrite
 
@@ -12,6 +12,8 @@ __all__ = [
     "NO_CODE_ROOT",
     "TOOL_VERSION",
     "AdmittedModule",
+    "Cause",
+    "Fault",
     "Limits",
     "ModuleRefused",
     "Program",

@@ -2,14 +2,30 @@
 
 A module is admitted when it decodes within `bounds`, is well typed, uses only the opcodes of `opcodes.OPCODES`, has no
 imports and no start function, declares the maximum of its memory, places all its segments inside the minimum sizes
-(so that instantiation cannot fail) and exports what the host calls.
+(so that instantiation cannot fail) and exports what the host calls: when nothing at all is noted against it. One pass
+finds what there is to find, for authors mend everything at once.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
+from protocol.wasm import bounds
 from protocol.wasm import opcodes as op
-from protocol.wasm.binary import EXPORTED_FUNCTION, EXPORTED_MEMORY, FunctionType, Module, decode
-from protocol.wasm.errors import ModuleRefused
+from protocol.wasm.binary import (
+    EXPORT,
+    EXPORTED_FUNCTION,
+    EXPORTED_MEMORY,
+    FUNCTION,
+    IMPORT,
+    MEMORY,
+    TYPE,
+    UNKNOWN_TYPE,
+    FunctionType,
+    Module,
+    decode,
+)
+from protocol.wasm.errors import Cause, Fault, ModuleRefused
+from protocol.wasm.faults import Faults
 from protocol.wasm.places import Places
 from protocol.wasm.validate import CheckedFunction, check_function
 
@@ -29,39 +45,59 @@ class AdmittedModule:
     memory_maximum_pages: int
 
 
-def admit(module: bytes) -> AdmittedModule:
-    """Checks a module completely. Raises ModuleRefused, with the name of the function where the module tells it."""
-    try:
-        return _admit(module)
-    except ModuleRefused as refused:
-        raise named(refused, Places.of(module)) from None
+def admit(data: bytes, memory_pages: int = bounds.MAX_MEMORY_PAGES, faults: Faults | None = None) -> AdmittedModule:
+    """Checks a module completely, against a program's limit of memory too.
+
+    Raises ModuleRefused with all that was found, by the names of functions where the module tells them; `faults` may
+    hold what was found before.
+    """
+    module = decode(data, Faults() if faults is None else faults)
+    _check_memory(module)
+    alloc = _exported_function(module, "alloc", ALLOC_TYPE, "(i32) -> i32")
+    run = _exported_function(module, "run", RUN_TYPE, "(i32, i32) -> i64")
+    own = range(module.imported, module.imported + min(module.defined, len(module.bodies)))
+    functions = tuple(check_function(module, function) for function in own)
+    if module.memory is not None and memory_pages < module.memory[1] <= bounds.MAX_MEMORY_PAGES:
+        message = f"a memory of {module.memory[1]} pages, the program's limit is {memory_pages}"
+        module.faults.note(Fault(Cause.MEMORY_TOO_LARGE, 0, message))
+    if module.faults.total:
+        raise ModuleRefused(named(module.faults.found, Places.of(data)), module.faults.more)
+    # INVARIANT: a module without faults has a memory.
+    assert module.memory is not None
+    return AdmittedModule(module, functions, alloc, run, *module.memory)
 
 
-def named(refused: ModuleRefused, places: Places) -> ModuleRefused:
-    """The same fault with the function that it lies in, by name where there is one."""
-    function = places.function_at(refused.offset) if refused.function is None else refused.function
-    return refused.at(function, None if function is None else places.name(function))
+def named(faults: Iterable[Fault], places: Places) -> list[Fault]:
+    """The same faults with the functions that they lie in, by name where there is one."""
+    found = []
+    for fault in faults:
+        function = places.function_at(fault.offset) if fault.function is None else fault.function
+        name = None if function is None else places.name(function)
+        found.append(replace(fault, function=function, name=name))
+    return found
 
 
-def _admit(module: bytes) -> AdmittedModule:
-    decoded = decode(module)
-    if decoded.memory is None:
-        raise ModuleRefused(None, len(module), "there is no memory")
-    memory = decoded.exports.get("memory")
-    if memory is None or memory.kind != EXPORTED_MEMORY:
-        raise ModuleRefused(None, len(module), 'no memory is exported as "memory"')
-    alloc = _exported_function(decoded, "alloc", ALLOC_TYPE, "(i32) -> i32")
-    run = _exported_function(decoded, "run", RUN_TYPE, "(i32, i32) -> i64")
-    functions = tuple(check_function(decoded, index) for index in range(len(decoded.functions)))
-    return AdmittedModule(decoded, functions, alloc, run, *decoded.memory)
+def _check_memory(module: Module) -> None:
+    end, memory = len(module.data), module.exports.get("memory")
+    if module.memory is None:
+        if module.is_sure(IMPORT, MEMORY):
+            module.faults.note(Fault(Cause.MEMORY_MISSING, end, "there is no memory"))
+    elif (memory is None or memory.kind != EXPORTED_MEMORY) and module.is_sure(EXPORT):
+        module.faults.note(Fault(Cause.MEMORY_MISSING, end, 'no memory is exported as "memory"'))
 
 
 def _exported_function(module: Module, name: str, wanted: FunctionType, spelled: str) -> int:
-    """The index of an exported function of exactly the wanted type."""
-    found = module.exports.get(name)
+    """The index of an exported function of exactly the wanted type; -1 with a fault where there is none."""
+    end, found = len(module.data), module.exports.get(name)
     if found is None or found.kind != EXPORTED_FUNCTION:
-        raise ModuleRefused(None, len(module.data), f'no function "{name}" of type {spelled} is exported')
-    if module.function_type(found.index) != wanted:
-        cause = f'"{name}" is exported with another type than {spelled}'
-        raise ModuleRefused(found.index, len(module.data), cause)
+        if module.is_sure(EXPORT):
+            message = f'no function "{name}" of type {spelled} is exported'
+            module.faults.note(Fault(Cause.EXPORT_MISSING, end, message))
+        return -1
+    if not module.is_sure(TYPE, IMPORT, FUNCTION) or found.index >= len(module.functions):
+        return -1
+    type_ = module.function_type(found.index)
+    if type_ != wanted and type_ is not UNKNOWN_TYPE:
+        message = f'"{name}" is exported with another type than {spelled}'
+        module.faults.note(Fault(Cause.EXPORT_TYPE, end, message, found.index))
     return found.index

@@ -1,41 +1,58 @@
-"""Everything that admission has against a module, not only what it meets first: for authors."""
+"""Collecting everything that admission has against a module, in bounded memory."""
 
-from protocol.wasm.admit import admit, named
-from protocol.wasm.binary import Body, instructions, read_locals
-from protocol.wasm.errors import ModuleRefused
-from protocol.wasm.places import Places
-from protocol.wasm.reader import Reader
+from collections import Counter
+from dataclasses import replace
+
+from protocol.wasm.errors import Fault, ModuleRefused
+
+MAX_FAULTS = 50
+"""Faults of one module that are listed; the others are counted."""
 
 
-def faults(module: bytes, names: Places | None = None) -> list[ModuleRefused]:
-    """What is wrong with a module: admission's own refusal first, then the first fault of each other function.
+class Faults:
+    """What was found so far.
 
-    `names` are of the same module before its names were stripped. Empty for a module that is admitted.
+    `found` are at most MAX_FAULTS in the order of reading, the first one always among them. Where there are more, the
+    functions share the list, so that one full of faults does not hide another's only one. `total` counts all.
+    `function` is the function that is being read, None outside of one.
     """
-    try:
-        admit(module)
-    except ModuleRefused as first:
-        found = [first]
-    else:
-        return []
-    places = Places.of(module)
-    found += [fault for body in places.bodies if (fault := _first_fault(module, body)) is not None]
-    if names is not None:
-        places.names = names.names
-    by_function: dict[int | None, ModuleRefused] = {}
-    for refused in found:
-        fault = named(refused, places)
-        by_function.setdefault(fault.function, fault)
-    return list(by_function.values())
 
+    __slots__ = ("_counts", "_most", "found", "function", "total")
 
-def _first_fault(module: bytes, place: tuple[int, int]) -> ModuleRefused | None:
-    """The first thing in a body that no module may have, whatever the types around it are."""
-    reader = Reader(module, *place)
-    try:
-        body = Body(read_locals(reader), reader.position, reader.end)
-        for _ in instructions(module, body):
-            continue
-    except ModuleRefused as refused:
-        return refused
-    return None
+    def __init__(self) -> None:
+        self.found: list[Fault] = []
+        self.total = 0
+        self.function: int | None = None
+        self._counts: Counter[int | None] = Counter()
+        self._most = 0
+
+    def note(self, fault: Fault) -> None:
+        """Takes a fault that does not stop the reading."""
+        self.total += 1
+        function = self.function if fault.function is None else fault.function
+        if len(self.found) == MAX_FAULTS and not self._make_room(function):
+            return
+        self.found.append(fault if function == fault.function else replace(fault, function=function))
+        self._counts[function] += 1
+
+    def note_unread(self, refused: ModuleRefused, part: str) -> None:
+        """Takes a fault behind which nothing of that part of the module can be read."""
+        (fault,) = refused.faults
+        self.note(replace(fault, message=f"{fault.message}; the rest of the {part} could not be read"))
+
+    @property
+    def more(self) -> int:
+        """Faults that are not listed."""
+        return self.total - len(self.found)
+
+    def _make_room(self, function: int | None) -> bool:
+        """Drops the last fault of the function with the most, unless this function would then have as many."""
+        self._most = self._most or max(self._counts.values())
+        if self._counts[function] + 1 >= self._most:
+            return False
+        crowded = next(known for known, count in self._counts.items() if count == self._most)
+        last = max(place for place, fault in enumerate(self.found) if fault.function == crowded)
+        del self.found[last]
+        self._counts[crowded] -= 1
+        self._most = max(self._counts.values())
+        return True

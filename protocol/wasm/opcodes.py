@@ -15,14 +15,19 @@ Weights are the work units (WU) of one execution. They are part of the protocol:
 Entering a function costs 2 more and 1 for each 8 of its locals or part of them.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+
+from protocol.wasm.errors import Cause
 
 I32 = 0x7F
 I64 = 0x7E
 FUNCREF = 0x70
 EMPTY = 0x40
 """Type of a block without a result."""
+OPEN = 0
+"""Stands for any type: of operands in dead code, of what has a type that is not admitted."""
 
 
 class Immediate(Enum):
@@ -174,23 +179,82 @@ def _table() -> dict[int, Opcode]:
 OPCODES: dict[int, Opcode] = _table()
 """Every admitted opcode by its number."""
 
-_FLOATS = {0x2A, 0x2B, 0x38, 0x39, 0x43, 0x44, *range(0x5B, 0x67), *range(0x8B, 0xA7), *range(0xA8, 0xAC)}
-_FLOATS |= {*range(0xAE, 0xC0), *range(0xFC00, 0xFC08)}
-_PREFIXES = {0xFB: "garbage collection", 0xFD: "SIMD", 0xFE: "threads"}
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an opcode is refused, and what follows it in the code.
+
+    `skip` has a letter for each immediate: "b" a byte, "u" a LEB128, "v" a vector of bytes; None where the opcode
+    opens a block, or is not known, so that the code behind it cannot be told from its immediates.
+    """
+
+    cause: Cause
+    message: str
+    skip: str | None
 
 
-def refusal(code: int) -> str:
+def _rows(cause: Cause, message: str, skips: dict[str | None, Iterable[int]]) -> dict[int, Refusal]:
+    return {code: Refusal(cause, message, skip) for skip, codes in skips.items() for code in codes}
+
+
+_VECTOR = 0x7B
+_REFERENCES = range(0x63, 0x76)
+"""Types of references; the first two go on behind their first byte."""
+
+_FLOATS = [*range(0x5B, 0x67), *range(0x8B, 0xA7), *range(0xA8, 0xAC), *range(0xAE, 0xC0), *range(0xFC00, 0xFC08)]
+_FLOAT_MEMORY = [0x2A, 0x2B, 0x38, 0x39]
+_LANES = [*range(0xFD15, 0xFD23)]
+_LANE_MEMORY = [*range(0xFD54, 0xFD5C)]
+_VECTOR_MEMORY = [*range(0xFD00, 0xFD0C), 0xFD5C, 0xFD5D]
+_VECTOR_BYTES = [0xFD0C, 0xFD0D]
+_VECTORS = {*range(0xFD00, 0xFE00)} - {*_LANES, *_LANE_MEMORY, *_VECTOR_MEMORY, *_VECTOR_BYTES}
+_FENCE = 0xFE03
+_ATOMICS = {*range(0xFE00, 0xFF00)} - {_FENCE}
+
+_REFUSED: dict[int, Refusal] = (
+    _rows(
+        Cause.FLOATING_POINT,
+        "floating point is not admitted yet",
+        {"": _FLOATS, "uu": _FLOAT_MEMORY, "bbbb": [0x43], "bbbbbbbb": [0x44]},
+    )
+    | _rows(
+        Cause.SIMD,
+        "SIMD opcodes are not admitted",
+        {"": _VECTORS, "uu": _VECTOR_MEMORY, "b" * 16: _VECTOR_BYTES, "b": _LANES, "uub": _LANE_MEMORY},
+    )
+    | _rows(
+        Cause.THREADS, "threads opcodes are not admitted", {"uu": {*range(0xFE00, 0xFF00)} - {0xFE03}, "b": [0xFE03]}
+    )
+    | _rows(Cause.GARBAGE_COLLECTION, "garbage collection opcodes are not admitted", {None: range(0xFB00, 0xFC00)})
+    | _rows(Cause.TAIL_CALLS, "tail calls are not admitted", {"u": [0x12, 0x15], "uu": [0x13]})
+    | _rows(
+        Cause.EXCEPTIONS,
+        "exceptions are not admitted",
+        {"u": [0x08, 0x09], "": [0x0A], None: [0x06, 0x07, 0x18, 0x19, 0x1F]},
+    )
+    | _rows(
+        Cause.REFERENCE_TYPES,
+        "reference types and table opcodes are not admitted",
+        {
+            "": [0xD1, 0xD3, 0xD4],
+            "u": [0x14, 0x25, 0x26, 0xD0, 0xD2, 0xD5, 0xD6, 0xFC0D, 0xFC0F, 0xFC10, 0xFC11],
+            "uu": [0xFC0C, 0xFC0E],
+            "v": [0x1C],
+        },
+    )
+    | _rows(Cause.PASSIVE_SEGMENTS, "passive data segments are not admitted", {"u": [0xFC09], "uu": [0xFC08]})
+)
+
+
+def refusal(code: int) -> Refusal:
     """Why an opcode outside OPCODES is refused."""
-    if code in _FLOATS:
-        return "floating point is not admitted yet"
-    if code >> 8 in _PREFIXES or code in _PREFIXES:
-        return f"{_PREFIXES[code >> 8 if code > 0xFF else code]} opcodes are not admitted"
-    if code in (0x12, 0x13, 0x15):
-        return "tail calls are not admitted"
-    if code in (0x06, 0x07, 0x08, 0x09, 0x0A, 0x18, 0x19, 0x1F):
-        return "exceptions are not admitted"
-    if code in (0x1C, 0x25, 0x26, 0x14, *range(0xD0, 0xD7), *range(0xFC0C, 0xFC12)):
-        return "reference types and table opcodes are not admitted"
-    if code in (0xFC08, 0xFC09):
-        return "passive data segments are not admitted"
-    return f"unknown opcode 0x{code:02x}"
+    return _REFUSED.get(code) or Refusal(Cause.UNKNOWN_OPCODE, f"unknown opcode 0x{code:02x}", None)
+
+
+def refused_type(code: int) -> tuple[Cause, str, bool]:
+    """Why a value type besides I32 and I64 is refused, and whether it is known to be the one byte."""
+    if code in (0x7C, 0x7D):
+        return Cause.FLOATING_POINT, "floating point is not admitted yet", True
+    cause = Cause.SIMD if code == _VECTOR else Cause.REFERENCE_TYPES if code in _REFERENCES else Cause.MALFORMED
+    is_whole = code == _VECTOR or code in _REFERENCES[2:]
+    return cause, f"value type 0x{code:02x} is not admitted", is_whole

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from protocol.wasm import bounds
-from protocol.wasm.binary import CODE, CUSTOM, EXPORT, EXPORTED_FUNCTION, FUNCTION, IMPORT, MAGIC, TYPE
+from protocol.wasm.binary import CODE, CUSTOM, EXPORT, EXPORTED_FUNCTION, FUNCTION, IMPORT, MAGIC, TYPE, read_import
 from protocol.wasm.errors import ModuleRefused
 from protocol.wasm.reader import Reader, shown
 
@@ -17,24 +17,15 @@ _FUNCTION_NAMES = 1
 """The subsection of the name section that names functions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
-    """What a module asks of its host; `type` is the index of a function's type, None for anything else."""
-
-    module: str
-    field: str
-    type: int | None
-
-
 @dataclass(slots=True)
 class Places:
     """What could be read of a module, all of it by index; places are bytes [start, end).
 
-    `types` are of the entries of the type section, `bodies` of code, `functions` the types of the functions that the
-    module defines itself. Indices of functions count imported ones first.
+    `types` are of the entries of the type section, `bodies` of code, `functions` the types of all functions, the
+    `imported` ones first.
     """
 
-    imports: list[Import] = field(default_factory=list)
+    imported: int = 0
     types: list[tuple[int, int]] = field(default_factory=list)
     functions: list[int] = field(default_factory=list)
     exports: dict[int, str] = field(default_factory=dict)
@@ -51,23 +42,17 @@ class Places:
                 _leniently(read, content, places)
         return places
 
-    @property
-    def function_types(self) -> list[int]:
-        """The type of each function, imported ones first."""
-        return [item.type for item in self.imports if item.type is not None] + self.functions
-
     def function_at(self, offset: int) -> int | None:
         """The function whose body, or else whose type, holds this byte; the first of several."""
-        imported = len(self.function_types) - len(self.functions)
         for number, (start, end) in enumerate(self.bodies):
             if start <= offset < end:
-                return imported + number
-        held = [number for number, (start, end) in enumerate(self.types) if start <= offset < end]
-        return next((index for index, kind in enumerate(self.function_types) if kind in held), None)
+                return self.imported + number
+        held = {number for number, (start, end) in enumerate(self.types) if start <= offset < end}
+        return next((index for index, kind in enumerate(self.functions) if kind in held), None)
 
     def body(self, function: int) -> tuple[int, int] | None:
         """Where a function's body lies, None for an imported one."""
-        number = function - len(self.function_types) + len(self.functions)
+        number = function - self.imported
         return self.bodies[number] if 0 <= number < len(self.bodies) else None
 
     def name(self, function: int) -> str | None:
@@ -119,12 +104,13 @@ def _types(reader: Reader, places: Places) -> None:
 
 
 def _imports(reader: Reader, places: Places) -> None:
-    for _ in range(reader.count(bounds.MAX_EXPORTS, "imports")):
-        module, name, kind = reader.name(), reader.name(), reader.byte()
-        if kind != EXPORTED_FUNCTION:  # its description is skipped, and with it all behind it
-            places.imports.append(Import(module, name, None))
-            return
-        places.imports.append(Import(module, name, reader.u32()))
+    for _ in range(reader.u32()):
+        for _ in ("module", "field"):
+            reader.take(reader.u32())
+        kind, type_, _ = read_import(reader)
+        if kind == EXPORTED_FUNCTION:
+            places.functions.append(type_)
+            places.imported += 1
 
 
 def _functions(reader: Reader, places: Places) -> None:

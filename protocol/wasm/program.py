@@ -7,7 +7,8 @@ from protocol.merkle import words_root_sparse
 from protocol.program import Assurance, ProgramFacts
 from protocol.wasm import bounds
 from protocol.wasm.admit import AdmittedModule, admit
-from protocol.wasm.errors import ModuleRefused
+from protocol.wasm.errors import Cause, Fault
+from protocol.wasm.faults import Faults
 from protocol.wasm.rewrite import rewrite
 
 TOOL_VERSION = 1
@@ -45,11 +46,9 @@ def build_program(original: bytes, limits: Limits) -> Program:
 
     Raises ModuleRefused when the module is not admitted or does not fit the limits.
     """
-    _check_limits(limits)
-    admitted = admit(original)
-    if admitted.memory_maximum_pages > limits.memory_pages:
-        pages = admitted.memory_maximum_pages
-        raise ModuleRefused(None, 0, f"a memory of {pages} pages, the program's limit is {limits.memory_pages}")
+    faults = Faults()
+    _check_limits(limits, faults)
+    admitted = admit(original, limits.memory_pages, faults)
     rewritten = rewrite(admitted, limits.frame_bytes)
     facts = ProgramFacts(
         int(Assurance.PROVABLE),
@@ -65,7 +64,7 @@ def build_program(original: bytes, limits: Limits) -> Program:
     return Program(facts, limits, rewritten)
 
 
-def _check_limits(limits: Limits) -> None:
+def _check_limits(limits: Limits, faults: Faults) -> None:
     most = (
         ("WU for each task", limits.wu, bounds.MAX_TASK_WU),
         ("pages of memory", limits.memory_pages, bounds.MAX_MEMORY_PAGES),
@@ -73,7 +72,7 @@ def _check_limits(limits: Limits) -> None:
     )
     for what, value, limit in most:
         if not 0 < value <= limit:
-            raise ModuleRefused(None, 0, f"a limit of {value} {what}, allowed are 1 to {limit}")
+            faults.note(Fault(Cause.LIMITS, 0, f"a limit of {value} {what}, allowed are 1 to {limit}"))
 
 
 def initial_memory_root(admitted: AdmittedModule) -> bytes:

@@ -1,6 +1,6 @@
 """Reading and writing the numbers of the WebAssembly binary format, strictly."""
 
-from protocol.wasm.errors import ModuleRefused
+from protocol.wasm.errors import Cause, Fault, ModuleRefused
 
 
 class Reader:
@@ -13,9 +13,13 @@ class Reader:
         self.position = position
         self.end = len(data) if end is None else end
 
-    def refuse(self, reason: str) -> ModuleRefused:
-        """The error to raise for what was found at the cursor."""
-        return ModuleRefused(None, self.position, reason)
+    def fault(self, cause: Cause, message: str) -> Fault:
+        """What was found at the cursor."""
+        return Fault(cause, self.position, message)
+
+    def refuse(self, cause: Cause, message: str) -> ModuleRefused:
+        """The error to raise for what was found at the cursor, where reading cannot go on."""
+        return ModuleRefused((self.fault(cause, message),))
 
     @property
     def left(self) -> int:
@@ -25,7 +29,7 @@ class Reader:
     def byte(self) -> int:
         """The next byte."""
         if self.position >= self.end:
-            raise self.refuse("unexpected end")
+            raise self.refuse(Cause.MALFORMED, "unexpected end")
         value = self.data[self.position]
         self.position += 1
         return value
@@ -33,7 +37,7 @@ class Reader:
     def take(self, count: int) -> bytes:
         """The next `count` bytes."""
         if count > self.left:
-            raise self.refuse("unexpected end")
+            raise self.refuse(Cause.MALFORMED, "unexpected end")
         self.position += count
         return self.data[self.position - count : self.position]
 
@@ -46,7 +50,7 @@ class Reader:
         while True:
             byte = self.byte()
             if shift == 28 and byte > 0x0F:
-                raise self.refuse("a number is longer than 32 bits")
+                raise self.refuse(Cause.MALFORMED, "a number is longer than 32 bits")
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
                 return value
@@ -70,7 +74,7 @@ class Reader:
         """The bits past the number's width must repeat its sign."""
         sign = (byte & 0x7F) >> (used_bits - 1)
         if byte & 0x80 or sign not in (0, (1 << (8 - used_bits)) - 1):
-            raise self.refuse("a number is too long")
+            raise self.refuse(Cause.MALFORMED, "a number is too long")
 
     def name(self) -> str:
         """A length-prefixed UTF-8 name."""
@@ -78,22 +82,22 @@ class Reader:
         try:
             return raw.decode("utf-8")
         except UnicodeDecodeError:
-            raise self.refuse("a name is not UTF-8") from None
+            raise self.refuse(Cause.MALFORMED, "a name is not UTF-8") from None
 
-    def count(self, limit: int, what: str) -> int:
+    def count(self, limit: int, what: str, cause: Cause = Cause.TOO_MANY) -> int:
         """The length of a vector, refused past `limit`."""
         value = self.u32()
         if value > limit:
-            raise self.refuse(f"{value} {what}, at most {limit} are admitted")
+            raise self.refuse(cause, f"{value} {what}, at most {limit} are admitted")
         return value
 
 
 MAX_SHOWN_NAME = 100
 
 
-def shown(name: str) -> str:
-    """A name out of a module as a message may hold it: short and printable."""
-    return "".join(c if c.isprintable() else "?" for c in name[:MAX_SHOWN_NAME])
+def shown(name: str, most: int = MAX_SHOWN_NAME) -> str:
+    """A stranger's name as a message may hold it: short and printable, without escapes and marks of direction."""
+    return "".join(c if c.isprintable() else "?" for c in name[:most])
 
 
 def unsigned_leb(value: int) -> bytes:

@@ -43,7 +43,7 @@ from protocol.wasm.binary import (
     Instruction,
     Module,
 )  # fmt: skip
-from protocol.wasm.errors import ModuleRefused
+from protocol.wasm.errors import Cause, Fault, ModuleRefused
 from protocol.wasm.reader import Reader, signed_leb, unsigned_leb
 from protocol.wasm.validate import CheckedFunction
 
@@ -286,7 +286,8 @@ def rewrite(admitted: AdmittedModule, frame_limit_bytes: int) -> bytes:
     """The module that devices run. Raises ModuleRefused for a frame limit that engines do not have."""
     module = admitted.module
     if not 0 < frame_limit_bytes <= bounds.MAX_FRAME_BYTES:
-        raise ModuleRefused(None, 0, f"a frame limit of {frame_limit_bytes} bytes, at most {bounds.MAX_FRAME_BYTES}")
+        message = f"a frame limit of {frame_limit_bytes} bytes, at most {bounds.MAX_FRAME_BYTES}"
+        raise ModuleRefused((Fault(Cause.LIMITS, 0, message),))
     codes = [_FunctionRewriter(admitted, index, checked).code() for index, checked in enumerate(admitted.functions)]
     maximum = unsigned_leb(admitted.memory_maximum_pages)
     new = {

@@ -1,20 +1,21 @@
 """Type checking of function bodies, by the algorithm of the WebAssembly specification's appendix.
 
-It also finds the largest height of the operand stack, which the frame limit is counted from.
+It also finds the largest height of the operand stack, which the frame limit is counted from. Behind a fault the rest of
+its block counts as dead code, where any type is possible, so that one fault does not lead to others.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from protocol.wasm import bounds
 from protocol.wasm import opcodes as op
-from protocol.wasm.binary import Instruction, Module, instructions
-from protocol.wasm.errors import ModuleRefused
+from protocol.wasm.binary import DEFINITIONS, UNKNOWN_TYPE, UNREAD, FunctionType, Instruction, Module, instructions
+from protocol.wasm.errors import Cause, Fault, ModuleRefused
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedFunction:
-    """A body that is well typed: its instructions and the largest number of operands on its stack."""
+    """A body and the largest number of operands on its stack; its instructions, where the module has no fault yet."""
 
     instructions: tuple[Instruction, ...]
     max_operands: int
@@ -36,13 +37,13 @@ class _Label:
 
 
 class _Checker:
-    """Steps through one body; `operands` holds types, None where dead code leaves the type open."""
+    """Steps through one body; `operands` holds types, OPEN where dead code or a refused type leaves them so."""
 
     def __init__(self, module: Module, function: int) -> None:
         own = module.function_type(function)
         self.module = module
-        self.locals = own.parameters + module.bodies[function].locals
-        self.operands: list[int | None] = []
+        self.locals = own.parameters + module.bodies[function - module.imported].locals
+        self.operands: list[int] = []
         self.labels = [_Label(op.BLOCK, own.results, 0)]
         self.max_operands = 0
         self.special: dict[int, Callable[[Instruction], None]] = {
@@ -67,8 +68,21 @@ class _Checker:
             op.GLOBAL_SET: self._global,
         }
 
-    def step(self, instruction: Instruction) -> None:
-        """Applies one instruction. Raises ModuleRefused where it does not fit."""
+    def check_locals(self, offset: int) -> None:
+        """Notes too many parameters and locals together."""
+        if len(self.locals) > bounds.MAX_LOCALS:
+            message = f"more than {bounds.MAX_LOCALS} parameters and locals"
+            self.module.faults.note(Fault(Cause.TOO_MANY_LOCALS, offset, message))
+
+    def check(self, instruction: Instruction) -> None:
+        """Applies one instruction; notes where it does not fit and goes on behind it."""
+        try:
+            self._step(instruction)
+        except ModuleRefused as refused:
+            self.module.faults.note(replace(refused.faults[0], offset=instruction.start))
+            self._recover(instruction)
+
+    def _step(self, instruction: Instruction) -> None:
         row = op.OPCODES[instruction.code]
         if row.pops is None or row.pushes is None:
             self.special[instruction.code](instruction)
@@ -79,27 +93,41 @@ class _Checker:
         if len(self.operands) > self.max_operands:
             self.max_operands = len(self.operands)
             if self.max_operands > bounds.MAX_OPERANDS:
-                raise self._refuse(f"more than {bounds.MAX_OPERANDS} operands on the stack")
+                raise self._misfit(f"more than {bounds.MAX_OPERANDS} operands on the stack", Cause.TOO_MANY)
 
-    def _refuse(self, reason: str) -> ModuleRefused:
-        return ModuleRefused(None, 0, reason)
+    def _recover(self, instruction: Instruction) -> None:
+        """Goes on behind an instruction that does not fit."""
+        if instruction.code in (op.ELSE, op.END):
+            label = self.labels.pop()
+            del self.operands[label.height :]
+            if instruction.code == op.ELSE:
+                self.labels.append(_Label(op.ELSE, label.results, label.height))
+            else:
+                self.operands.extend(label.results)
+        else:
+            self._kill()
+            if instruction.code == op.IF:
+                self._open(instruction)
+
+    def _misfit(self, message: str, cause: Cause = Cause.INVALID) -> ModuleRefused:
+        return ModuleRefused((Fault(cause, 0, message),))
 
     def _check_memory(self, instruction: Instruction, width: int) -> None:
         if self.module.memory is None:
-            raise self._refuse("there is no memory")
+            raise self._misfit("there is no memory", Cause.MEMORY_MISSING)
         if width and (instruction.align >= 32 or 1 << instruction.align > width):
-            raise self._refuse("an alignment larger than the access")
+            raise self._misfit("an alignment larger than the access")
 
-    def _pop(self, wanted: int | None = None) -> int | None:
+    def _pop(self, wanted: int = op.OPEN) -> int:
         label = self.labels[-1]
         if len(self.operands) == label.height:
             if label.dead:
                 return wanted
-            raise self._refuse("an operand is missing")
+            raise self._misfit("an operand is missing")
         got = self.operands.pop()
-        if got is not None and wanted is not None and got != wanted:
-            raise self._refuse("an operand has the wrong type")
-        return wanted if got is None else got
+        if got != wanted and got and wanted:
+            raise self._misfit("an operand has the wrong type")
+        return got or wanted
 
     def _pop_all(self, types: bytes) -> None:
         for wanted in reversed(types):
@@ -117,7 +145,7 @@ class _Checker:
 
     def _label(self, depth: int) -> _Label:
         if depth >= len(self.labels):
-            raise self._refuse(f"there is no label {depth}")
+            raise self._misfit(f"there is no label {depth}")
         return self.labels[-1 - depth]
 
     def _unreachable(self, _: Instruction) -> None:
@@ -131,23 +159,25 @@ class _Checker:
         self._pop(op.I32)
         self._open(instruction)
 
-    def _close(self) -> _Label:
+    def _closing(self) -> _Label:
+        """The innermost block, found to be complete."""
         label = self.labels[-1]
         self._pop_all(label.results)
         if len(self.operands) != label.height:
-            raise self._refuse("operands are left at the end of a block")
-        return self.labels.pop()
+            raise self._misfit("operands are left at the end of a block")
+        return label
 
     def _else(self, _: Instruction) -> None:
-        label = self._close()
+        label = self._closing()
         if label.code != op.IF:
-            raise self._refuse("else without if")
-        self.labels.append(_Label(op.ELSE, label.results, label.height))
+            raise self._misfit("else without if")
+        self.labels[-1] = _Label(op.ELSE, label.results, label.height)
 
     def _end(self, _: Instruction) -> None:
-        label = self._close()
+        label = self._closing()
         if label.code == op.IF and label.results:
-            raise self._refuse("an if with a result needs an else")
+            raise self._misfit("an if with a result needs an else")
+        self.labels.pop()
         self.operands.extend(label.results)
 
     def _br(self, instruction: Instruction) -> None:
@@ -163,7 +193,7 @@ class _Checker:
         self._pop(op.I32)
         types = self._label(instruction.targets[-1]).branch_types
         if any(self._label(depth).branch_types != types for depth in instruction.targets):
-            raise self._refuse("the targets of a br_table differ in type")
+            raise self._misfit("the targets of a br_table differ in type")
         self._pop_all(types)
         self._kill()
 
@@ -173,18 +203,22 @@ class _Checker:
 
     def _call(self, instruction: Instruction) -> None:
         if instruction.immediate >= len(self.module.functions):
-            raise self._refuse(f"there is no function {instruction.immediate}")
-        callee = self.module.function_type(instruction.immediate)
-        self._apply(callee.parameters, callee.results)
+            raise self._misfit(f"there is no function {instruction.immediate}")
+        self._enter(self.module.function_type(instruction.immediate))
 
     def _call_indirect(self, instruction: Instruction) -> None:
         if self.module.table is None:
-            raise self._refuse("there is no table")
+            raise self._misfit("there is no table")
         if instruction.immediate >= len(self.module.types):
-            raise self._refuse(f"there is no type {instruction.immediate}")
-        callee = self.module.types[instruction.immediate]
+            raise self._misfit(f"there is no type {instruction.immediate}")
         self._pop(op.I32)
-        self._apply(callee.parameters, callee.results)
+        self._enter(self.module.types[instruction.immediate])
+
+    def _enter(self, callee: FunctionType) -> None:
+        if callee is UNKNOWN_TYPE:
+            self._kill()
+        else:
+            self._apply(callee.parameters, callee.results)
 
     def _drop(self, _: Instruction) -> None:
         self._pop()
@@ -197,7 +231,7 @@ class _Checker:
 
     def _local(self, instruction: Instruction) -> None:
         if instruction.immediate >= len(self.locals):
-            raise self._refuse(f"there is no local {instruction.immediate}")
+            raise self._misfit(f"there is no local {instruction.immediate}")
         kind = self.locals[instruction.immediate]
         if instruction.code != op.LOCAL_GET:
             self._pop(kind)
@@ -206,29 +240,37 @@ class _Checker:
 
     def _global(self, instruction: Instruction) -> None:
         if instruction.immediate >= len(self.module.globals):
-            raise self._refuse(f"there is no global {instruction.immediate}")
+            raise self._misfit(f"there is no global {instruction.immediate}")
         target = self.module.globals[instruction.immediate]
         if instruction.code == op.GLOBAL_GET:
             self.operands.append(target.type)
         elif not target.mutable:
-            raise self._refuse("a constant global is set")
+            raise self._misfit("a constant global is set")
         else:
             self._pop(target.type)
 
 
 def check_function(module: Module, function: int) -> CheckedFunction:
-    """Checks one body. Raises ModuleRefused with the function's index and the offset of the instruction at fault."""
-    checker = _Checker(module, function)
-    own = module.function_type(function)
-    offset = module.bodies[function].start
+    """Checks one of the module's own functions. What is wrong with it goes to the module's faults.
+
+    Types are left out where the function's own, or a section that code refers to, is not known.
+    """
+    faults, body = module.faults, module.bodies[function - module.imported]
+    if body is UNREAD:
+        return CheckedFunction((), 0)
+    faults.function = function
+    is_typed = module.is_sure(*DEFINITIONS) and module.function_type(function) is not UNKNOWN_TYPE
+    checker = _Checker(module, function) if is_typed else None
     checked: list[Instruction] = []
     try:
-        if len(checker.locals) > bounds.MAX_LOCALS:
-            raise ModuleRefused(None, offset, f"{len(own.parameters)} parameters and too many locals")
-        for instruction in instructions(module.data, module.bodies[function]):
-            offset = instruction.start
-            checker.step(instruction)
-            checked.append(instruction)
+        if checker is not None:
+            checker.check_locals(body.start)
+        for instruction in instructions(module, body):
+            if checker is not None:
+                checker.check(instruction)
+            if not faults.total:
+                checked.append(instruction)
     except ModuleRefused as refused:
-        raise ModuleRefused(function, refused.offset or offset, refused.cause) from None
-    return CheckedFunction(tuple(checked), checker.max_operands)
+        faults.note_unread(refused, "function")
+    faults.function = None
+    return CheckedFunction(tuple(checked), 0 if checker is None else checker.max_operands)

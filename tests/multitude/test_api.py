@@ -137,6 +137,29 @@ def test_problem_code_has_its_error(api, market, code, kind):
     assert caught.value.members == {"live": 0}
 
 
+def test_refused_programs_faults_are_the_markets_and_safe_to_show(api, market):
+    good = {"cause": "floating_point", "function": "mean", "offset": 7, "message": "no floats"}
+    hostile = good | {"function": "\x1b[2J" + "x" * 1_000, "message": "\u202e" + "y" * 9_000}
+    rows = [good, good | {"function": 3}, hostile, {"cause": 1}, "x", None, good | {"offset": "7"}]
+    market.answers[NETWORK] = (422, {"code": "module_refused", "detail": "no", "faults": rows + [good] * 500})
+    with pytest.raises(ProgramRefused) as caught:
+        api.network()
+    first, second, third, *others = caught.value.faults
+    assert (first.cause, first.name, first.offset, first.message) == ("floating_point", "mean", 7, "no floats")
+    assert (second.function, second.name) == (3, None)
+    assert str(third).isprintable()
+    assert len(str(third)) < 600
+    assert len(others) < 50
+
+
+@pytest.mark.parametrize("faults", [None, "x", {}, 7])
+def test_refused_program_without_a_list_of_faults_has_none(api, market, faults):
+    market.answers[NETWORK] = (422, {"code": "program_refused", "detail": "no", "faults": faults})
+    with pytest.raises(ProgramRefused) as caught:
+        api.network()
+    assert caught.value.faults == ()
+
+
 def test_problem_without_a_code_or_with_a_terminals_controls_is_shown_plainly(api, market):
     market.answers[NETWORK] = (500, b"<html>\x1b[31mred")
     with pytest.raises(ApiRefused, match="no_problem") as caught:

@@ -20,7 +20,7 @@ from multitude.cli import app
 from multitude.errors import MultitudeError, ProgramRefused
 from programs.catalogue import CATALOGUE
 from programs.compile import compile_source
-from protocol.wasm import Limits, build_program
+from protocol.wasm import Cause, Fault, Limits, build_program
 from protocol.wasm.places import Places
 
 LIMITS = Limits(wu=1_000_000, memory_pages=16, frame_bytes=65_536)
@@ -164,7 +164,7 @@ def test_check_wrong_memory_is_refused_with_a_hint(memory, hint, tmp_path):
     (tmp_path / "m.wasm").write_bytes(wat(memory + WAT))
     status, said = multitude("check", tmp_path / "m.wasm", "--json")
     assert status == 1
-    (fault,) = json.loads(said)["refused"]
+    (fault,) = json.loads(said)["faults"]
     assert hint is None or hint in fault["hint"]
 
 
@@ -213,8 +213,78 @@ def test_check_module_with_debug_sections_tells_lines_and_any_damage_of_them_is_
         SourceLines.of(bytes(raw))
 
 
+@pytest.mark.slow
+def test_build_tells_every_fault_by_its_line_and_each_hint_once(source):
+    text = (
+        HEAD
+        + "__attribute__((noinline)) u32 first(u32 n) {\n  float a = n;\n  a = a * a;\n  return (u32)a;\n}\n"
+        + "__attribute__((noinline)) u32 second(u32 n) { return (u32)(n * 0.5); }\n"
+        + "u64 run(const u8 *in, u32 n) { return first(n) + second(n); }\n"
+        + "EXPORT(other) u64 other(u32 n) { return run(0, n); }"
+    )
+    status, said = multitude("build", source(text))
+    assert status == 1
+    lines = said.splitlines()
+    for line in (4, 5, 6, 8):
+        assert [row for row in lines if row.startswith(f"main.c:{line}: floating point")], said
+    assert 'no function "run"' in said
+    assert said.count("use integers or fixed point") == 1
+    told = json.loads(multitude("build", source(text), "--json")[1])
+    assert {"main.c:4", "main.c:5", "main.c:8", None} <= {fault["line"] for fault in told["faults"]}
+    assert {fault["function"] for fault in told["faults"]} == {"first", "second", None}
+
+
+def test_check_lists_every_fault_on_a_line_of_its_own(tmp_path):
+    code = "(func $one f32.const 1 drop) (func $two return_call $two) (func $three (local v128))"
+    (tmp_path / "m.wasm").write_bytes(wat(code + "(memory 1 2)"))
+    status, said = multitude("check", tmp_path / "m.wasm")
+    faults = [line for line in said.splitlines() if not line.startswith("  hint: ")]
+    assert (status, len(faults)) == (1, 1 + 6)
+    told = json.loads(multitude("check", tmp_path / "m.wasm", "--json")[1])
+    assert [(fault["cause"], fault["function"]) for fault in told["faults"]] == [
+        ("simd", "three"),
+        ("memory_missing", None),
+        ("export_missing", None),
+        ("export_missing", None),
+        ("floating_point", "one"),
+        ("tail_calls", "two"),
+    ]
+    assert told["more"] == 0
+
+
+def test_check_says_how_many_faults_it_does_not_list(tmp_path):
+    (tmp_path / "m.wasm").write_bytes(wat(f"(func $f {'f32.const 1 drop ' * 70})" + MEMORY + WAT))
+    assert multitude("check", tmp_path / "m.wasm")[1].endswith("and 20 more\n")
+    assert json.loads(multitude("check", tmp_path / "m.wasm", "--json")[1])["more"] == 20
+
+
+HOSTILE_PLACES = {
+    "export of an admitted module": '(func (export "NAME") nop)',
+    "function": '(func (export "NAME") f32.const 1 drop)',
+    "import": '(import "NAME" "NAME" (func))',
+}
+
+
+@pytest.mark.parametrize("place", HOSTILE_PLACES)
+@pytest.mark.parametrize("name", ["\x1b[2J\x1b]0;owned\x07", "\u202egnp", "a\nmultitude: admitted", "x" * 100_000])
+def test_check_hostile_names_reach_no_terminal(name, place, tmp_path):
+    text = "".join(f"\\{byte:02x}" for byte in name.encode())
+    (tmp_path / "m.wasm").write_bytes(wat(HOSTILE_PLACES[place].replace("NAME", text) + MEMORY + WAT))
+    for options in ([], ["--json"]):
+        status, said = multitude("check", tmp_path / "m.wasm", *options)
+        assert status == int("admitted" not in place)
+        assert all(line.isprintable() and not line.startswith("multitude: admitted") for line in said.split("\n"))
+        assert len(said) < 2_000
+
+
+def test_check_refused_module_is_not_held_against_its_own_memory(tmp_path):
+    (tmp_path / "m.wasm").write_bytes(wat("(func $f f32.const 1 drop)" + MEMORY + WAT))
+    (fault,) = json.loads(multitude("check", tmp_path / "m.wasm", "--json")[1])["faults"]
+    assert fault["cause"] == "floating_point"
+
+
 def test_advice_unknown_cause_has_none():
-    assert advice_on_refusal("something new") is None
+    assert advice_on_refusal(Fault("something_new", 0, "something new")) is None
 
 
 # --- what is built
@@ -280,6 +350,11 @@ def test_docs_example_is_a_program_that_counts_bytes(language, name, source):
     }
 
 
+def test_docs_name_every_cause():
+    page = (Path(__file__).parents[2] / "docs" / "programs.md").read_text()
+    assert {f"`{cause}`" for cause in Cause} <= set(re.findall(r"`\w+`", page))
+
+
 GUEST_USER = (
     HEAD
     + """
@@ -341,7 +416,8 @@ class FakeMarket:
     def admit(self, original_hash: str, limits: dict[str, int], name: str | None) -> str:
         assert (original_hash, limits["memoryPages"]) == ("0x" + "11" * 32, 2)
         if name == "bad":
-            raise ProgramRefused(422, "module_refused", "no")
+            fault = {"cause": "newer", "function": "mean\x1b", "offset": 9, "message": "a rule of tomorrow"}
+            raise ProgramRefused(422, "module_refused", "no", {"faults": [fault]})
         return self.program_id
 
     def program(self, program_id: str) -> dict[str, str]:
@@ -390,7 +466,9 @@ def test_programs_commands_talk_to_the_market(built, monkeypatch, tmp_path):
     )
     status, said = multitude("programs", "register", tmp_path / "m.wasm", "--wu", 1_000)
     assert (status, said) == (0, built.program_id + "\n")
-    assert multitude("programs", "register", tmp_path / "m.wasm", "--wu", 1_000, "--name", "bad")[0] == 1
+    status, said = multitude("programs", "register", tmp_path / "m.wasm", "--wu", 1_000, "--name", "bad")
+    assert status == 1
+    assert "a rule of tomorrow (function `mean?`, byte 9)" in said
 
 
 def test_programs_register_that_the_chain_never_gets_cannot_be_told(built, monkeypatch, tmp_path):

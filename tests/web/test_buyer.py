@@ -27,7 +27,7 @@ STEP_MS, CHAIN_MS, JOB_MS = 20_000, 30_000, 120_000
 PHASE_CLOSING = 2
 EXAMPLES = Path(__file__).parents[2] / "web" / "src" / "pages" / "buy" / "examples.json"
 FLOATS = bytes.fromhex("0061736d010000000105016000017d030201000a09010700430000803f0b")
-"""A module whose only function gives a float."""
+"""A module whose only function gives a float: a type, an instruction, the memory and two exports are faults."""
 
 
 @pytest.fixture
@@ -90,6 +90,9 @@ def test_unknown_module_shows_its_refusal_by_function_and_byte(page: Page) -> No
     page.get_by_role("button", name="Upload and admit").click()
     refusal = page.get_by_role("list", name="Admission errors")
     expect(refusal).to_contain_text("function 0, byte 14: floating point", timeout=STEP_MS)
+    expect(refusal.get_by_role("listitem")).to_have_count(5)
+    expect(refusal).to_contain_text("function 0, byte 24: floating point")
+    expect(refusal).to_contain_text("The module, byte 30: there is no memory")
     assert violations(page) == []
 
 

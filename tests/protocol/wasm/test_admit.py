@@ -165,9 +165,10 @@ def test_admit_badly_typed_body_is_refused_at_its_function(code: bytes, reason: 
         return
     with pytest.raises(ModuleRefused, match=reason) as refused:
         admit(raw)
-    assert refused.value.function == 0
+    (fault,) = refused.value.faults
+    assert fault.function == 0
     start = raw.index(bytes([1 + len(code), 0]) + code) + 2
-    assert start <= refused.value.offset <= start + len(code)
+    assert start <= fault.offset <= start + len(code)
 
 
 def test_admit_constant_global_set_is_refused() -> None:

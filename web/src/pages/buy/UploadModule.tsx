@@ -10,7 +10,7 @@ import { bytes } from "../../ui/numbers";
 import { TextField } from "../../ui/TextField";
 import { hashesOf } from "./hashing";
 import { faultOfLimits, limitsOf, type LimitTexts, MODULE_BYTES_MAX, START_LIMITS } from "./limits";
-import { adviceOn, refusalsOf } from "./refusal";
+import { type Fault, refusalOf } from "./refusal";
 import { putBlob } from "./upload";
 
 /** A module of one's own: chosen, uploaded, admitted; refusals line by line. */
@@ -94,26 +94,36 @@ const nameOfFile = (name: string): string | null =>
     .slice(0, 80) || null;
 
 function Refused({ error }: { error: unknown }) {
-  const refusals = refusalsOf(error);
-  if (refusals.length === 0) {
+  const refusal = refusalOf(error);
+  if (!refusal) {
     return (
       <Notice tone="bad" title="The module was not taken">
         <p>{messageOf(error)}</p>
       </Notice>
     );
   }
+  const { faults, more } = refusal;
+  const count = faults.length + more;
   return (
-    <Notice tone="bad" title="The module is not admitted">
-      <ol className="refusals" aria-label="Admission errors">
-        {refusals.map((refusal) => (
-          <li key={`${refusal.byte} ${refusal.cause}`}>
-            {refusal.place ? <code>{refusal.place}</code> : "The module"}
-            {refusal.byte === null ? ": " : `, byte ${refusal.byte}: `}
-            {refusal.cause}.{adviceOn(refusal) ? <span className="soft"> {adviceOn(refusal)}</span> : null}
+    <>
+      <Notice tone="bad" title="The module is not admitted">
+        <p>{count === 1 ? "One fault was found." : `${count.toLocaleString("en-US")} faults were found.`}</p>
+      </Notice>
+      <ol className="refusals small" aria-label="Admission errors">
+        {faults.map((fault, index) => (
+          <li key={index}>
+            <Place fault={fault} />, byte {fault.byte}: {fault.message}.
+            {fault.advice ? <span className="soft"> {fault.advice}</span> : null}
           </li>
         ))}
       </ol>
-      <p className="small">Admission stops at the first fault; there may be more behind it.</p>
-    </Notice>
+      {more > 0 ? <p className="small">And {more.toLocaleString("en-US")} more.</p> : null}
+    </>
   );
+}
+
+/** Where a fault lies: a name of the author's, set apart so that its letters cannot turn the sentence around. */
+function Place({ fault: { place, isName } }: { fault: Fault }) {
+  if (place === null) return "The module";
+  return <code>{isName ? <bdi>{place}</bdi> : place}</code>;
 }

@@ -3,7 +3,6 @@ import { expect, test } from "vitest";
 import { keccak256 } from "../../protocol";
 import { exampleInputs, knownHashes, knownProgram } from "./catalogue";
 import { asksNow, priceOfTasks } from "./price";
-import { adviceOn, refusalsOf } from "./refusal";
 import { isUploadGone, quoteProblem } from "./problems";
 import { isTrue } from "./truth";
 import { ProblemError } from "../../api/problem";
@@ -47,26 +46,6 @@ test("asksNow leaves absurd asks out and is null without devices", () => {
 
 test("priceOfTasks adds the fee", () => {
   expect(priceOfTasks([10n ** 9n, 10n ** 9n], 1_000_000n, 20_000)).toBe(2_040_000n);
-});
-
-const refused = (text: string) => new ProblemError("module_refused", text, 422);
-
-test("refusalsOf another problem are none", () => {
-  expect(refusalsOf(new ProblemError("rate_limited", "x (byte 3)", 429))).toEqual([]);
-});
-
-test("refusalsOf a refused module name rule, function and byte", () => {
-  expect(refusalsOf(refused("floating point is refused (function `mean`, byte 81)"))).toEqual([
-    { cause: "floating point is refused", place: "mean", byte: 81 },
-  ]);
-  expect(refusalsOf(refused("tail calls (function 3, byte 9)"))[0]?.place).toBe("function 3");
-  expect(refusalsOf(refused("no memory (byte 9)"))).toEqual([{ cause: "no memory", place: null, byte: 9 }]);
-  expect(refusalsOf(refused("something else"))).toEqual([{ cause: "something else", place: null, byte: null }]);
-});
-
-test("adviceOn floats says what to use instead", () => {
-  expect(adviceOn({ cause: "floating point is refused", place: null, byte: null })).toMatch(/fixed point/);
-  expect(adviceOn({ cause: "more than 64 parameters", place: null, byte: null })).toBeNull();
 });
 
 test("quoteProblem has its own words for each code", () => {
