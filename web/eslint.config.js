@@ -2,7 +2,7 @@ import jsxA11y from "eslint-plugin-jsx-a11y";
 import reactHooks from "eslint-plugin-react-hooks";
 import tseslint from "typescript-eslint";
 
-/** Imports point one way: pages -> wallet | device | audit -> chain | api | network | ui -> protocol -> nothing. */
+/** Imports point one way: pages -> wallet | device | audit -> chain | api | network | ui -> protocol | storage -> nothing. */
 const closed = (files, ...folders) => ({
   files: [`src/${files}/**`],
   rules: {
@@ -33,7 +33,9 @@ export default tseslint.config(
       "jsx-a11y/no-autofocus": ["error", { ignoreNonDOM: true }],
     },
   },
-  closed("protocol", "pages", "app", "wallet", "device", "audit", "chain", "api", "network", "ui"),
+  ...["protocol", "storage"].map((folder) =>
+    closed(folder, "pages", "app", "wallet", "device", "audit", "chain", "api", "network", "ui"),
+  ),
   ...["ui", "api", "network", "chain"].map((folder) => closed(folder, "pages", "app", "wallet", "device", "audit")),
   ...["wallet", "device", "audit"].map((folder) => closed(folder, "pages", "app")),
 );

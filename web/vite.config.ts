@@ -11,5 +11,5 @@ export default defineConfig({
   build: { target: "es2023", sourcemap: false, manifest: true, assetsInlineLimit: 0 },
   worker: { format: "es" },
   server: { proxy: { "/v1": api } },
-  test: { include: ["src/**/*.test.ts"], environment: "node" },
+  test: { include: ["src/**/*.test.ts"], environment: "node", testTimeout: 60_000 },
 });

@@ -18,7 +18,7 @@ from tests.vectors.samples import DEVICE, DOMAIN, SETTLER, bid_of, key_of, numbe
 from worker import moves
 from worker.facts import Fact, ReceiptSigned, fact_to_json, result_to_row
 from worker.grants import Grant, LeaseKey, Network, ReceiptBase, Terms
-from worker.state import Device
+from worker.state import Device, Phase
 from worker.work import Work
 
 START = 1_800_000_000
@@ -38,7 +38,7 @@ ANSWERS: dict[type[moves.Step], tuple[str, ...]] = {
     moves.Poll: ("leaseGiven",) * 20 + ("noLease", "paused", *TROUBLE),
     moves.Prepare: ("workReady",) * 20 + ("workRefused", *TROUBLE),
     moves.Execute: ("resultsComputed",) * 20 + ("deviceFailed",),
-    moves.Submit: ("accepted",) * 12 + ("periodClosed", "periodClosed", "resultsRefused", "resultsRefused", *TROUBLE),
+    moves.Submit: ("accepted",) * 18 + ("periodClosed", "periodClosed", "resultsRefused", "resultsRefused", *TROUBLE),
     moves.Wait: ("waited",),
 }
 
@@ -91,6 +91,8 @@ class Walk:
             self.restart()
         elif chance < 0.09:
             self._beat()
+        elif chance < (0.10 if self.device.phase is Phase.IDLE else 0.17):
+            self._tell({"is": "shutdownAsked"}, self.device.handle(moves.ShutdownAsked(), self.now))
         else:
             self._answer(self.step, self.random.choice(ANSWERS[type(self.step)]))
 
@@ -126,10 +128,7 @@ class Walk:
         return moves.Paused(ticket), {}
 
     def _leaseGiven(self, ticket: int, _step: object) -> tuple[moves.Answer, dict[str, Any]]:
-        if self.random.random() < 0.1:
-            self.period += 1
-        grant = self._grant()
-        told = {name: value for name, value in grant.to_json().items() if name not in COMMON}
+        grant, told = self._offered()
         return moves.LeaseGiven(ticket, grant), {"grant": told}
 
     def _workReady(self, ticket: int, _step: object) -> tuple[moves.Answer, dict[str, Any]]:
@@ -153,7 +152,10 @@ class Walk:
     def _accepted(self, ticket: int, step: object) -> tuple[moves.Answer, dict[str, Any]]:
         self._sign(step)
         self._keep(step)
-        return moves.Accepted(ticket), {}
+        if self.random.random() < 0.4:
+            return moves.Accepted(ticket), {"grant": None}
+        grant, told = self._offered()
+        return moves.Accepted(ticket, grant), {"grant": told}
 
     def _periodClosed(self, ticket: int, step: object) -> tuple[moves.Answer, dict[str, Any]]:
         self._sign(step)
@@ -185,6 +187,13 @@ class Walk:
         assert isinstance(step, moves.Submit)
         grant = self.device.book.holdings[step.key].grant
         self.held.setdefault(step.receipt.period, []).append((grant, step.results))
+
+    def _offered(self) -> tuple[Grant, dict[str, Any]]:
+        """A lease, now and then of a new period, and what its JSON does not share with the walk's others."""
+        if self.random.random() < 0.1:
+            self.period += 1
+        grant = self._grant()
+        return grant, {name: value for name, value in grant.to_json().items() if name not in COMMON}
 
     def _grant(self) -> Grant:
         self.lease_id += self.random.choice((0, 1, 1, 1, 1, 1, 1, 1))
@@ -256,8 +265,8 @@ def _told(one: moves.Instruction) -> dict[str, Any]:
             told["outputs"] = to_hex(outputs)
         case moves.Prepare(_, grant):
             told |= _key(grant.key)
-        case moves.Submit(_, key, receipt, _, outputs):
-            told |= {**_key(key), "receipt": receipt.to_json(), "outputs": to_hex(outputs)}
+        case moves.Submit(_, key, receipt, _, outputs, wants_next):
+            told |= {**_key(key), "receipt": receipt.to_json(), "outputs": to_hex(outputs), "wantsNext": wants_next}
         case moves.Wait(_, seconds):
             told["seconds"] = seconds
     return told

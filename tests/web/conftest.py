@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from rich.console import Console
 
+from chain.sender import Sender
 from deploy.browser.chromium import launch, open_profile
 from deploy.browser.ground import Ground, raised
 from tests.web.watch import Watch
@@ -16,7 +17,15 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """The network."""
     folder = tmp_path_factory.mktemp("web")
     with (folder / "said.txt").open("w") as said, raised(folder / "network", Console(file=said)) as found:
+        ask_stake_back(found)
         yield found
+
+
+def ask_stake_back(ground: Ground) -> None:
+    """The second device's owner asks a tenth of its stake back, so that its time goes by while other tests run."""
+    plan, client = ground.play.cast.devices[1], ground.play.client
+    stake = client.call("StakeVault", "deviceOf", plan.device.address)["stake"]
+    Sender(client, plan.owner.account).send("StakeVault", "requestUnstake", plan.device.address, stake // 10)
 
 
 @pytest.fixture(scope="package")

@@ -80,6 +80,14 @@ def owner(context: BrowserContext, paid_ground: Ground) -> Owner:
     return found
 
 
+@pytest.fixture
+def leaver(context: BrowserContext, paid_ground: Ground) -> Owner:
+    """The owner who asked stake back when the network was raised, with its wallet in the browser."""
+    found = Owner(paid_ground, paid_ground.play.cast.devices[1].owner)
+    found.wallet.install(context)
+    return found
+
+
 def tile(page: Page, name: str) -> Locator:
     """A part of the money."""
     return page.get_by_role("article", name=name)
@@ -257,3 +265,36 @@ def claim(page: Page, owner: Owner) -> None:
         "the claim to be shown",
     )
     expect(page.get_by_text("Not claimed")).to_have_count(0)
+
+
+def test_stake_asked_back_is_taken_out_when_its_time_is_over_and_not_before(page: Page, leaver: Owner) -> None:
+    wei, over_at = leaver.vault["unbonding"], leaver.vault["unbondsAt"]
+    assert wei > 0
+    leaver.open(page)
+    page.get_by_role("button", name=f"Stake of {leaver.devices[0]}").click()
+    dialog = page.get_by_role("dialog")
+    button = dialog.get_by_role("button", name="Take it out")
+    expect(button).to_be_visible(timeout=CHAIN_MS)
+    if (left := over_at - leaver.client.head().timestamp) > CHAIN_MS // 1000:
+        expect(button).to_be_disabled()
+    # In the whole suite the time is over by now; alone, this waits for what is left of it.
+    expect(button).to_be_enabled(timeout=1000 * max(0, left) + CHAIN_MS)
+    assert leaver.client.head().timestamp >= over_at
+    expect(dialog).to_contain_text("can be taken out")
+    assert violations(page) == []
+    withdraw(leaver, dialog, button, wei)
+    expect(button).to_have_count(0)
+
+
+def withdraw(owner: Owner, dialog: Locator, button: Locator, wei: int) -> None:
+    """First a refusal, which changes nothing; then all that was asked back, to the wei, and none of the stake."""
+    tokens, stake = owner.tokens, owner.vault["stake"]
+    owner.wallet.rejects.add("eth_sendTransaction")
+    button.click()
+    expect(dialog.get_by_text("You rejected the request")).to_be_visible(timeout=CHAIN_MS)
+    assert (owner.tokens, owner.vault["unbonding"]) == (tokens, wei)
+    owner.wallet.rejects.clear()
+    button.click()
+    expect(dialog.get_by_text("The stake is in your wallet")).to_be_visible(timeout=CHAIN_MS)
+    assert (owner.tokens, owner.vault["unbonding"]) == (tokens + wei, 0)
+    assert owner.vault["stake"] >= stake

@@ -1,6 +1,7 @@
 import { queryOptions, useQuery } from "@tanstack/react-query";
 import type { Network } from "../network/network";
 import { clientOf, useChain } from "./client";
+import { LogKeeper } from "./keeper";
 import { LogReader } from "./reader";
 
 /** How often the newest block is asked for while a page is looked at. */
@@ -12,7 +13,7 @@ function readerOf(network: Network): LogReader {
   const key = `${network.chainId} ${network.rpc} ${network.addresses.EpochLedger}`;
   let reader = readers.get(key);
   if (!reader) {
-    reader = new LogReader(clientOf(network), network);
+    reader = new LogReader(clientOf(network), network, new LogKeeper(network));
     readers.set(key, reader);
   }
   return reader;

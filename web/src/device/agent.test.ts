@@ -3,15 +3,15 @@ import "fake-indexeddb/auto";
 import { IDBFactory } from "fake-indexeddb";
 import { beforeEach, expect, test } from "vitest";
 
+import { StorageUnusable } from "../storage/store.ts";
 import { DeviceFailure, blobId, programId, type Hex } from "../protocol/index.ts";
 import { Agent, type End } from "./agent.ts";
-import { JournalCorrupt, MarketRefused, MarketUnreachable, SessionRefused, StorageUnusable } from "./errors.ts";
+import { JournalCorrupt, MarketRefused, MarketUnreachable, SessionRefused } from "./errors.ts";
 import type { Fact } from "./facts.ts";
 import { FakeChain, FakeClock, FakeMarket, FakeRunner, KEYS, PRICE, PROGRAM } from "./fakes.ts";
-import { Journal, type Tally } from "./journal.ts";
+import { Journal, openDeviceStore, type Tally } from "./journal.ts";
 import { defaultPolicy, type Conditions, type DevicePolicy } from "./policy.ts";
 import { Preparation } from "./preparation.ts";
-import { Store } from "./store.ts";
 
 /** A device with its market; `work` runs agents on its journal until there is no more to do. */
 class Bench {
@@ -24,15 +24,18 @@ class Bench {
   agent: Agent | null = null;
   /** Called before each write; what it throws is a browser that crashes there. */
   beforeWrite: (facts: readonly Fact[]) => void = () => undefined;
+  /** Called with the journal before an agent has it. */
+  onJournal: (journal: Journal) => void = () => undefined;
 
   async work(): Promise<End> {
-    const store = await Store.open("device");
+    const store = await openDeviceStore("device");
     const journal = await Journal.open(store);
     const append = journal.append.bind(journal);
     journal.append = async (facts, tally) => {
       this.beforeWrite(facts);
       await append(facts, tally);
     };
+    this.onJournal(journal);
     const agent = new Agent(
       {
         key: KEYS.device,
@@ -63,19 +66,22 @@ class Bench {
   }
 
   async facts(): Promise<readonly Fact[]> {
-    const store = await Store.open("device");
+    const store = await openDeviceStore("device");
     const { facts } = await Journal.open(store);
     store.close();
     return facts;
   }
 
   async tally(): Promise<Tally> {
-    const store = await Store.open("device");
+    const store = await openDeviceStore("device");
     const tally = await (await Journal.open(store)).tally();
     store.close();
     return tally;
   }
 }
+
+/** Four such are more than travels with the results. */
+const LARGE_OUTPUT_BYTES = 20_000;
 
 let bench: Bench;
 
@@ -163,12 +169,14 @@ test("run_works a job to its end with cumulative receipts", async () => {
 test.each(["deployment", "openSession", "putOffer", "nextLease", "getBlob", "putBlob", "submit"] as const)(
   "run_trouble in %s is overcome without another run",
   async (method) => {
+    if (method === "putBlob") bench.runner.outputBytes = LARGE_OUTPUT_BYTES;
     bench.market.faults[method] = [
       new MarketUnreachable("down"),
       new SessionRefused("over"),
       new MarketUnreachable("down", 3),
     ];
     await bench.work();
+    expect(bench.market.faults[method]).toEqual([]);
     expect(bench.market.accepted.sort()).toEqual([0, 1, 2]);
     expect(bench.runner.runs).toBe(3);
   },
@@ -228,6 +236,102 @@ test.each(["openSession", "nextLease", "submit"] as const)(
   },
 );
 
+// --- the lease that comes with an answer
+
+test("submit_outputs too large to travel with the results are uploaded first, and again after trouble", async () => {
+  bench.runner.outputBytes = LARGE_OUTPUT_BYTES;
+  bench.market.faults.submit = [new MarketUnreachable("down")];
+  const before = bench.market.blobs.size;
+  await bench.work();
+  // The last span has two tasks: its outputs are small enough.
+  expect(bench.market.blobs.size - before).toBe(2);
+  expect(bench.market.sent.map(({ blob }) => blob === null)).toEqual([true, true, false]);
+  expect(bench.market.accepted.sort()).toEqual([0, 1, 2]);
+});
+
+test("submit_next lease that is refused goes back and the work goes on", async () => {
+  let told = 0;
+  bench.market.tamper = (grant) => {
+    told += 1;
+    return told === 2 ? { ...grant, signature: grant.bidSignature } : grant;
+  };
+  await bench.work();
+  expect(bench.market.released).toHaveLength(1);
+  expect(bench.market.receipts.map((receipt) => receipt.count)).toEqual([4, 8, 10]);
+  expect(bench.runner.runs).toBe(3);
+});
+
+test("submit_next lease during a pause goes back", async () => {
+  bench.market.after.submit = [() => void (bench.policy = { ...bench.policy, isPaused: true })];
+  const working = bench.work();
+  await until(() => bench.market.released.length > 0);
+  expect(bench.market.released[0]).toMatch(/2$/);
+  expect(bench.runner.runs).toBe(1);
+  bench.policy = { ...bench.policy, isPaused: false };
+  await working;
+  expect(bench.market.accepted.sort()).toEqual([0, 1, 2]);
+});
+
+test("submit_next lease of a device that stops meanwhile goes back", async () => {
+  bench.market.after.submit = [() => bench.agent?.shutDown()];
+  expect((await bench.work()).isAsked).toBe(true);
+  expect(bench.market.receipts).toHaveLength(1);
+  expect(bench.market.released).toHaveLength(1);
+});
+
+test("submit_crash between the answer and the journal is sent again, the same, and gets the same lease", async () => {
+  bench.beforeWrite = (facts) => {
+    if (facts.some(({ fact }) => fact === "settled")) throw new StorageUnusable("crash");
+  };
+  await expect(bench.work()).rejects.toThrow(StorageUnusable);
+  bench.beforeWrite = () => undefined;
+  await bench.work();
+  const [first, again] = bench.market.sent;
+  expect(again).toEqual(first);
+  expect(bench.market.receipts.map((receipt) => receipt.count)).toEqual([4, 4, 8, 10]);
+  expect(bench.market.released).toEqual([]);
+  expect(bench.runner.runs).toBe(3);
+  expect((await bench.tally()).tasks).toBe(10);
+});
+
+test("submit_acceptance and next lease are one write", async () => {
+  const written: string[] = [];
+  bench.beforeWrite = (facts) => void written.push(facts.map(({ fact }) => fact).join());
+  await bench.work();
+  expect(written).toContain("settled,taken");
+});
+
+test("submit_steady work is one request a lease", async () => {
+  await bench.work();
+  // The first poll, and the one that finds no more.
+  expect(bench.market.polls).toBe(2);
+  expect(bench.market.sent).toHaveLength(3);
+  expect(bench.market.blobs.size).toBe(2);
+});
+
+test("submit_journal is compacted between leases that follow each other without a poll", async () => {
+  const compacted: number[] = [];
+  bench.onJournal = (journal) => {
+    Object.defineProperty(journal, "isLarge", { get: () => true });
+    const compact = journal.compact.bind(journal);
+    journal.compact = (keeps) => {
+      compacted.push(bench.market.accepted.length);
+      return compact(keeps);
+    };
+  };
+  await bench.work();
+  expect(compacted).toEqual(expect.arrayContaining([1, 2]));
+  expect(bench.market.receipts.map((receipt) => receipt.count)).toEqual([4, 8, 10]);
+  expect(bench.market.polls).toBe(2);
+});
+
+test("submit_market that pairs no lease with its answer is polled", async () => {
+  bench.market.pairs = false;
+  await bench.work();
+  expect(bench.market.polls).toBe(4);
+  expect(bench.market.accepted.sort()).toEqual([0, 1, 2]);
+});
+
 // --- pauses
 
 test("pause_condition that turns during a long poll is seen at once and nothing is taken", async () => {
@@ -275,6 +379,7 @@ test("finish_once delivers the lease in hand and takes no other", async () => {
   });
   await bench.work();
   expect(bench.market.receipts).toHaveLength(1);
+  expect(bench.market.released).toEqual([]);
 });
 
 // --- a browser that crashes
@@ -303,13 +408,13 @@ test("run_crash at any write loses nothing that was signed and signs nothing twi
 }, 60_000);
 
 test("run_outputs that the browser lost are not delivered, and the work goes on", async () => {
-  bench.market.faults.putBlob = [
+  bench.market.faults.submit = [
     () => {
       throw new StorageUnusable("crash");
     },
   ];
   await expect(bench.work()).rejects.toThrow(StorageUnusable);
-  const store = await Store.open("device");
+  const store = await openDeviceStore("device");
   const [[name] = [""]] = await store.entries("outputs");
   await store.write(["outputs"], (objects) => objects("outputs").delete(name));
   store.close();
@@ -319,7 +424,7 @@ test("run_outputs that the browser lost are not delivered, and the work goes on"
 });
 
 test("journal_that contradicts itself signs nothing", async () => {
-  const store = await Store.open("device");
+  const store = await openDeviceStore("device");
   await store.write(["facts"], (objects) => {
     const key = { jobId: `0x${"ab".repeat(32)}`, leaseId: "1" };
     objects("facts").add({ fact: "settled", ...key, outcome: "accepted" });
@@ -330,7 +435,7 @@ test("journal_that contradicts itself signs nothing", async () => {
 });
 
 test("journal_large is compacted and replays to the same", async () => {
-  const store = await Store.open("device");
+  const store = await openDeviceStore("device");
   const journal = await Journal.open(store);
   await journal.append(Array.from({ length: 600 }, () => ({ fact: "convicted" }) as const));
   expect(journal.isLarge).toBe(true);

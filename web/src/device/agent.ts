@@ -23,9 +23,9 @@ import {
   SessionRefused,
 } from "./errors.ts";
 import type { Fact } from "./facts.ts";
-import type { Grant, LeaseKey } from "./grants.ts";
+import { keyOf, type Grant, type LeaseKey } from "./grants.ts";
 import type { Journal, Tally } from "./journal.ts";
-import type { MarketApi } from "./market.ts";
+import { INLINE_BYTES_MAX, type MarketApi } from "./market.ts";
 import type { Event, Instruction, Step, StepOf, Work } from "./moves.ts";
 import { Patience, offerOf, reasonToRest, termsOf, type Conditions, type DevicePolicy } from "./policy.ts";
 import { isRefusal, type Preparation } from "./preparation.ts";
@@ -274,7 +274,7 @@ export class Agent {
   }
 
   async #pollOnce({ ticket }: StepOf<"poll">): Promise<Event> {
-    if (this.#rest() !== null || this.#parts.closing.signal.aborted) return { is: "paused", ticket };
+    if (!this.#mayWork()) return { is: "paused", ticket };
     this.#poll = new AbortController();
     try {
       const grant = await this.#parts.market.nextLease(POLL_WAIT_S, this.#poll.signal);
@@ -341,7 +341,7 @@ export class Agent {
     return ended;
   }
 
-  async #submit({ ticket, key, receipt, results, outputs }: StepOf<"submit">): Promise<Event> {
+  async #submit({ ticket, key, receipt, results, outputs, wantsNext }: StepOf<"submit">): Promise<Event> {
     const { market, journal, closing, key: secret } = this.#parts;
     const { book } = this.#machine;
     const blob = await journal.outputs(outputs);
@@ -358,10 +358,12 @@ export class Agent {
       await journal.append([fact]);
     }
     try {
-      await market.putBlob(blob);
-      await market.submit(key, { results, outputs, receipt, signature });
+      const isSmall = blob.length <= INLINE_BYTES_MAX;
+      if (!isSmall) await market.putBlob(blob);
+      const work = { results, outputs, blob: isSmall ? blob : null, receipt, signature };
+      const grant = await market.submit(key, work, wantsNext && this.#mayWork());
       this.#trouble = null;
-      return { is: "accepted", ticket };
+      return { is: "accepted", ticket, grant: await this.#wanted(grant) };
     } catch (error) {
       if (!(error instanceof MarketRefused)) throw error;
       this.#note(error.reason);
@@ -370,6 +372,13 @@ export class Agent {
       }
       return convictedOr(error, { is: "resultsRefused", ticket, code: error.code, reason: error.reason });
     }
+  }
+
+  /** A lease that the market gave, unless this device may not work now: then it goes back. */
+  async #wanted(grant: Grant | null): Promise<Grant | null> {
+    if (grant === null || this.#mayWork()) return grant;
+    await this.#release(keyOf(grant.lease));
+    return null;
   }
 
   /** Ends the execution, whatever it is at, and waits until it has ended. */
@@ -440,7 +449,8 @@ export class Agent {
 
   /** Keeps book and journal small, between leases. */
   async #tidy(): Promise<void> {
-    if (this.#machine.phase !== "idle") return;
+    const { phase } = this.#machine;
+    if (phase !== "idle" && phase !== "checking") return;
     const { journal, clock } = this.#parts;
     this.#machine.book.prune(clock.now());
     if (journal.isLarge) await journal.compact((fact) => this.#machine.book.keeps(fact));
@@ -453,6 +463,10 @@ export class Agent {
     const wu = holding.results.reduce((sum, result) => sum + result.wu, 0n);
     const wei = amountOf(wu, holding.grant.lease.priceWeiPerGWU);
     return { tasks: tally.tasks + holding.results.length, wu: tally.wu + wu, wei: tally.wei + wei };
+  }
+
+  #mayWork(): boolean {
+    return this.#rest() === null && !this.#parts.closing.signal.aborted;
   }
 
   #rest(): string | null {

@@ -4,10 +4,10 @@
  */
 import { RpcChain } from "./chain.ts";
 import { DeviceHost, sentenceOf } from "./host.ts";
+import { openDeviceStore } from "./journal.ts";
 import { HttpMarket } from "./market.ts";
 import { WorkerRunner } from "./runner.ts";
 import type { Order, Word } from "./snapshot.ts";
-import { Store } from "./store.ts";
 import { wallClock } from "./time.ts";
 
 function tell(word: Word): void {
@@ -17,7 +17,7 @@ function tell(word: Word): void {
 const host = new DeviceHost({
   marketOf: (closing) => new HttpMarket("", closing),
   chainOf: (deployment) => new RpcChain(deployment),
-  openStore: (name) => Store.open(name),
+  openStore: openDeviceStore,
   locks: navigator.locks,
   runner: new WorkerRunner(() => new Worker(new URL("./task.ts", import.meta.url), { type: "module" })),
   clock: wallClock,

@@ -2,7 +2,6 @@
  * Root of everything that a device in the browser raises. `reason` is a sentence for the contributor.
  *
  * DeviceError
- * ├── StorageUnusable     this browser keeps nothing, or no more
  * ├── JournalCorrupt      a journal that contradicts itself: nothing may be signed on it
  * ├── ChainUnusable       the chain cannot be read, so no program can be checked
  * ├── LeaseRefused        a lease, bid, manifest, program or input that does not stand up to checking
@@ -13,7 +12,8 @@
  * │   └── MarketRefused       the market said no, with a stable code
  * └── IllegalTransition   a defect of this program: an event that the state has no answer to
  *
- * Beside it stands the protocol's DeviceFailure: the engine could not run a task, which is never a result.
+ * Beside it stand the protocol's DeviceFailure (the engine could not run a task, which is never a result) and
+ * StorageUnusable (this browser keeps nothing, or no more).
  */
 export class DeviceError extends Error {
   readonly reason: string;
@@ -24,9 +24,6 @@ export class DeviceError extends Error {
     this.name = new.target.name;
   }
 }
-
-/** IndexedDB cannot be read or written. */
-export class StorageUnusable extends DeviceError {}
 
 /** The journal contradicts itself. */
 export class JournalCorrupt extends DeviceError {}

@@ -50,6 +50,7 @@ export const PRICE = 1_000_000_000n;
 const LEASE_S = 60;
 const POST_BY_S = 120;
 const SPAN_TASKS = 4;
+const OUTPUT_BYTES_MAX = 32 * 2 ** 10;
 
 /** A module, the smallest there is: the fake runner does not run it. */
 export const MODULE = fromHex("0x0061736d01000000");
@@ -83,7 +84,7 @@ export function bidOf(inputs: readonly Uint8Array[], changes: Partial<Bid> = {})
     taskCount: inputs.length,
     spanTasks: SPAN_TASKS,
     taskLimitWU: 1_000_000n,
-    maxOutputBytes: 64,
+    maxOutputBytes: OUTPUT_BYTES_MAX,
     maxPriceWeiPerGWU: PRICE,
     budget: 10n ** 18n,
     rateFloorPpm: 10_000,
@@ -150,7 +151,11 @@ export class FakeMarket implements MarketApi {
   readonly offers: Offer[] = [];
   readonly bound: Binding[] = [];
   readonly accepted: number[] = [];
+  readonly sent: Delivery[] = [];
   period = 0;
+  polls = 0;
+  /** Whether its answers to results bring the next lease. */
+  pairs = true;
   sessions = 0;
   heartbeats = 0;
   tamper: (grant: Grant) => Grant = (grant) => grant;
@@ -206,13 +211,18 @@ export class FakeMarket implements MarketApi {
 
   nextLease(_waitS: number, signal?: AbortSignal): Promise<Grant | null> {
     return this.#call("nextLease", () => {
-      if (!this.#live && !this.#open.length) {
-        this.onIdle();
-        return hang(signal);
-      }
-      this.#live ??= this.#lease();
-      return this.tamper({ ...this.#live, period: this.period, base: this.#base() });
+      this.polls += 1;
+      const grant = this.#grant();
+      if (grant) return grant;
+      this.onIdle();
+      return hang(signal);
     });
+  }
+
+  #grant(): Grant | null {
+    if (!this.#live && !this.#open.length) return null;
+    this.#live ??= this.#lease();
+    return this.tamper({ ...this.#live, period: this.period, base: this.#base() });
   }
 
   #lease(): Grant {
@@ -237,23 +247,29 @@ export class FakeMarket implements MarketApi {
     });
   }
 
-  submit(key: LeaseKey, delivery: Delivery): Promise<void> {
+  submit(key: LeaseKey, delivery: Delivery, wantsNext: boolean): Promise<Grant | null> {
     return this.#call("submit", () => {
-      Receipt.checkSignature(delivery.receipt, DOMAIN, delivery.signature, this.device);
-      this.receipts.push(delivery.receipt);
-      const rows = delivery.results.map((result) => `${result.taskIndex}:${result.outputRoot}:${result.wu}`).join();
-      const before = this.#done.get(key);
-      if (before !== undefined) {
-        if (before !== rows) throw new Error("a lease's results have changed");
-        return;
-      }
-      const grant = this.#checkLive(key);
-      if (delivery.receipt.period !== this.period) throw new MarketRefused(409, "period_closed", "posted", this.period);
-      this.#accept(grant, delivery);
-      this.#done.set(key, rows);
-      this.accepted.push(...grant.lease.spans);
-      this.#live = null;
+      this.sent.push(delivery);
+      this.#take(key, delivery);
+      return wantsNext && this.pairs ? this.#grant() : null;
     });
+  }
+
+  #take(key: LeaseKey, delivery: Delivery): void {
+    Receipt.checkSignature(delivery.receipt, DOMAIN, delivery.signature, this.device);
+    this.receipts.push(delivery.receipt);
+    const rows = delivery.results.map((result) => `${result.taskIndex}:${result.outputRoot}:${result.wu}`).join();
+    const before = this.#done.get(key);
+    if (before !== undefined) {
+      if (before !== rows) throw new Error("a lease's results have changed");
+      return;
+    }
+    const grant = this.#checkLive(key);
+    if (delivery.receipt.period !== this.period) throw new MarketRefused(409, "period_closed", "posted", this.period);
+    this.#accept(grant, delivery);
+    this.#done.set(key, rows);
+    this.accepted.push(...grant.lease.spans);
+    this.#live = null;
   }
 
   getBlob(name: Hex, limitBytes: number): Promise<Uint8Array<ArrayBuffer>> {
@@ -309,10 +325,10 @@ export class FakeMarket implements MarketApi {
     return { spans: spanSet(spans), count: results.size, totalWU };
   }
 
-  #accept(grant: Grant, { results, outputs, receipt }: Delivery): void {
+  #accept(grant: Grant, { results, outputs, blob: inline, receipt }: Delivery): void {
     const held = this.#book();
-    const blob = this.blobs.get(outputs);
-    if (!blob) throw new Error("the outputs were not uploaded");
+    const blob = inline ?? this.blobs.get(outputs);
+    if (!blob || blobId(blob) !== outputs) throw new Error("the outputs did not come");
     checkOutputs(results, decodeOutputs(blob, results.length, this.bid.maxOutputBytes));
     const spans = spanSet([...held.spans, ...grant.lease.spans]);
     for (const result of results) held.results.set(result.taskIndex, result);
@@ -382,6 +398,7 @@ export class FakeChain implements Chain {
 export class FakeRunner implements Runner {
   runs = 0;
   tasksDone = 0;
+  outputBytes = 2;
   readonly script: (() => void | Promise<void>)[] = [];
   #abort = new AbortController();
 
@@ -397,7 +414,7 @@ export class FakeRunner implements Runner {
     this.tasksDone = tasks.length;
     return tasks.map(({ input }) => ({
       status: Status.OK,
-      output: input.slice(0, 2),
+      output: new Uint8Array(this.outputBytes).fill(input[0] ?? 0),
       wu: 1_000n + BigInt(input[0] ?? 0),
     }));
   }

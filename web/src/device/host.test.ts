@@ -4,11 +4,12 @@ import { IDBFactory } from "fake-indexeddb";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { Binding } from "../protocol/index.ts";
-import { ChainUnusable, MarketRefused, MarketUnreachable, StorageUnusable } from "./errors.ts";
+import { ChainUnusable, MarketRefused, MarketUnreachable } from "./errors.ts";
+import { StorageUnusable } from "../storage/store.ts";
+import { openDeviceStore } from "./journal.ts";
 import { ADDRESSES, DOMAIN, FakeChain, FakeClock, FakeMarket, FakeRunner, KEYS } from "./fakes.ts";
 import { DeviceHost } from "./host.ts";
 import type { DeviceSnapshot, DeviceState } from "./snapshot.ts";
-import { Store } from "./store.ts";
 
 /** A lock manager of one name, as a browser has it for all its tabs. */
 class FakeLocks {
@@ -61,7 +62,7 @@ class Tab {
     this.host = new DeviceHost({
       marketOf: () => bench.market,
       chainOf: () => bench.chain,
-      openStore: (name) => Store.open(name),
+      openStore: openDeviceStore,
       locks: bench.locks,
       runner: this.runner,
       clock: bench.clock,

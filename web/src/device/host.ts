@@ -12,14 +12,13 @@ import { Agent, type Clock } from "./agent.ts";
 import { measure, type Benchmark } from "./benchmark.ts";
 import type { Chain, Claims, Standing } from "./chain.ts";
 import { ChainUnusable, DeviceError, LeaseRefused, MarketError, MarketRefused } from "./errors.ts";
-import { Journal, deviceKey, type Tally } from "./journal.ts";
+import { Journal, deviceKey, type DeviceStore, type Tally } from "./journal.ts";
 import type { Deployment, MarketApi } from "./market.ts";
 import { changed, defaultPolicy, type Conditions, type DevicePolicy } from "./policy.ts";
 import { Preparation } from "./preparation.ts";
 import type { Runner } from "./runner.ts";
 import type { DeviceSnapshot, DeviceState, Earned } from "./snapshot.ts";
 import { stateOf } from "./standing.ts";
-import type { Store } from "./store.ts";
 
 const RETRY_S = 5;
 const MONEY_S = 10;
@@ -33,7 +32,7 @@ export interface HostParts {
   /** The market; its calls end when the signal is aborted. */
   readonly marketOf: (closing: AbortSignal) => MarketApi;
   readonly chainOf: (deployment: Deployment) => Chain;
-  readonly openStore: (name: string) => Promise<Store>;
+  readonly openStore: (name: string) => Promise<DeviceStore>;
   readonly locks: Pick<LockManager, "request">;
   readonly runner: Runner;
   readonly clock: Clock;
@@ -48,7 +47,7 @@ export interface HostParts {
 interface Ground {
   readonly deployment: Deployment;
   readonly chain: Chain;
-  readonly store: Store;
+  readonly store: DeviceStore;
   readonly name: string;
   readonly key: Hex;
   readonly address: Address;
@@ -362,7 +361,7 @@ export class DeviceHost {
   async #readMoney({ chain, store, address }: Ground): Promise<void> {
     const { stake } = await this.#readStanding();
     const head = await chain.head();
-    const known = await store.getOrMake<Claims>("claims", () => ({ through: head, bonded: 0n, paid: 0n }));
+    const known = await store.getOrMake<Claims>("values", "claims", () => ({ through: head, bonded: 0n, paid: 0n }));
     const claims = await chain.claims(address, known);
     if (claims.through !== known.through) await store.put("values", "claims", claims);
     const pending = (await this.#market.unfinalWei(address)) ?? 0n;

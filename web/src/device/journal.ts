@@ -5,9 +5,18 @@
 import { generatePrivateKey } from "viem/accounts";
 
 import { blobId, type Hex } from "../protocol/index.ts";
+import { Store } from "../storage/store.ts";
 import { JournalCorrupt } from "./errors.ts";
 import { factFromJson, factToJson, type Fact } from "./facts.ts";
-import type { Store } from "./store.ts";
+
+/** Facts by their number, blobs by their id, single values by their name. */
+const SHELVES = { facts: "numbered", outputs: "keyed", values: "keyed" } as const;
+
+/** What a device keeps in this browser: one database for each deployment, so that no device meets another's journal. */
+export type DeviceStore = Store<keyof typeof SHELVES>;
+
+/** Opens or makes the database of that name. StorageUnusable. */
+export const openDeviceStore = (name: string): Promise<DeviceStore> => Store.open(name, SHELVES);
 
 const COMPACT_ABOVE = 512;
 const TALLY = "tally";
@@ -24,11 +33,11 @@ const NOTHING: Tally = { tasks: 0, wu: 0n, wei: 0n };
 /** One device's journal. The lock of `locks.ts` keeps it to one tab. */
 export class Journal {
   readonly facts: readonly Fact[];
-  readonly #store: Store;
+  readonly #store: DeviceStore;
   #count: number;
   #compactAbove: number;
 
-  private constructor(store: Store, facts: readonly Fact[]) {
+  private constructor(store: DeviceStore, facts: readonly Fact[]) {
     this.#store = store;
     this.facts = facts;
     this.#count = facts.length;
@@ -36,7 +45,7 @@ export class Journal {
   }
 
   /** Reads it. JournalCorrupt, StorageUnusable. */
-  static async open(store: Store): Promise<Journal> {
+  static async open(store: DeviceStore): Promise<Journal> {
     const entries = await store.entries("facts");
     return new Journal(
       store,
@@ -104,8 +113,8 @@ export class Journal {
 }
 
 /** The device's private key, made where this browser has none. JournalCorrupt for what is no key. */
-export async function deviceKey(store: Store): Promise<Hex> {
-  const key = await store.getOrMake<unknown>("key", generatePrivateKey);
+export async function deviceKey(store: DeviceStore): Promise<Hex> {
+  const key = await store.getOrMake<unknown>("values", "key", generatePrivateKey);
   if (typeof key !== "string" || !/^0x[0-9a-f]{64}$/.test(key)) throw new JournalCorrupt("the device's key is damaged");
   return key as Hex;
 }

@@ -3,12 +3,27 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { LeaseRefused, MarketRefused, MarketUnreachable, SessionRefused } from "./errors.ts";
 import { ADDRESSES, DOMAIN, KEYS, START, bidOf, grantOf, inputsOf } from "./fakes.ts";
 import { grantFromJson, grantToJson, keyOf } from "./grants.ts";
-import { HttpMarket } from "./market.ts";
-import { Session, type Hex } from "../protocol/index.ts";
+import { HttpMarket, type Delivery } from "./market.ts";
+import { Session, type Hex, type Receipt } from "../protocol/index.ts";
 
 const NAME: Hex = `0x${"ab".repeat(32)}`;
 const KEY = keyOf({ jobId: NAME, leaseId: 7n });
 const SESSION: Session = { device: ADDRESSES.device, issuedAt: START, nonce: NAME };
+
+const GRANT = grantOf(bidOf(inputsOf(10)));
+const RECEIPT: Receipt = {
+  jobId: NAME,
+  device: ADDRESSES.device,
+  period: 0,
+  spansHash: NAME,
+  resultsRoot: NAME,
+  count: 1,
+  totalWU: 1n,
+  totalSquaredWU: 1n,
+  amount: 1n,
+  postBy: START,
+};
+const DELIVERY: Delivery = { results: [], outputs: NAME, blob: null, receipt: RECEIPT, signature: "0x" };
 
 interface Asked {
   url: string;
@@ -28,6 +43,10 @@ function marketOf(...answers: (Response | Error)[]): { market: HttpMarket; asked
 
 function json(value: unknown, status = 200, headers: Record<string, string> = {}): Response {
   return new Response(JSON.stringify(value), { status, headers });
+}
+
+function bodyOf(asked: Asked | undefined): unknown {
+  return JSON.parse(String(asked?.init.body));
 }
 
 afterEach(() => {
@@ -71,9 +90,35 @@ describe("market", () => {
   });
 
   test("submit_answer that does not say accepted is no acceptance", async () => {
-    const { market } = marketOf(json({ accepted: "yes" }));
-    const receipt = { ...SESSION } as never;
-    await expect(market.submit(KEY, { results: [], outputs: NAME, receipt, signature: "0x" })).rejects.toThrow();
+    const { market } = marketOf(json({ accepted: "yes", next: null }));
+    await expect(market.submit(KEY, DELIVERY, true)).rejects.toThrow(MarketUnreachable);
+  });
+
+  test.each([undefined, null, [], {}, "lease", { ...grantToJson(GRANT), period: -1 }])(
+    "submit_next lease %j is none, and the results are accepted all the same",
+    async (next) => {
+      const { market } = marketOf(json({ accepted: true, next }));
+      expect(await market.submit(KEY, DELIVERY, true)).toBeNull();
+    },
+  );
+
+  test("submit_next lease that nobody asked for is none", async () => {
+    const { market, asked } = marketOf(json({ accepted: true, next: grantToJson(GRANT) }));
+    expect(await market.submit(KEY, DELIVERY, false)).toBeNull();
+    expect(bodyOf(asked[0])).toMatchObject({ next: false });
+  });
+
+  test("submit_next lease comes with the answer to results that carry their outputs", async () => {
+    const { market, asked } = marketOf(json({ accepted: true, next: grantToJson(GRANT) }));
+    const blob = Uint8Array.of(0, 255, 10, 128);
+    expect(await market.submit(KEY, { ...DELIVERY, blob }, true)).toEqual(GRANT);
+    expect(bodyOf(asked[0])).toMatchObject({ next: true, outputs: NAME, outputsData: "AP8KgA==" });
+  });
+
+  test("submit_outputs that were uploaded do not come along", async () => {
+    const { market, asked } = marketOf(json({ accepted: true, next: null }));
+    await market.submit(KEY, DELIVERY, true);
+    expect(bodyOf(asked[0])).not.toHaveProperty("outputsData");
   });
 
   test("blob_missing or too long refuses the lease", async () => {

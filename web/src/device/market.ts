@@ -4,7 +4,8 @@
  * The market is not trusted: every call has a time for the whole of it, every answer a size, no redirect is followed, and
  * what it says is cleaned before anybody reads it.
  */
-import { bigUintFromJson } from "../protocol/encoding.ts";
+import { medianAsk } from "../api/book.ts";
+import { bigUintFromJson, toBase64 } from "../protocol/encoding.ts";
 import {
   Binding,
   ProtocolError,
@@ -60,8 +61,8 @@ export interface MarketApi {
   nextLease(waitS: number, signal?: AbortSignal): Promise<Grant | null>;
   heartbeat(key: LeaseKey): Promise<void>;
   release(key: LeaseKey): Promise<void>;
-  /** Hands in a lease's results (in task order), the blob id of their outputs, and the signed receipt. */
-  submit(key: LeaseKey, work: Delivery): Promise<void>;
+  /** Hands in a lease's work; the next lease where one is wanted and the market has one at once. */
+  submit(key: LeaseKey, work: Delivery, wantsNext: boolean): Promise<Grant | null>;
   /** The bytes served under that id, not checked; LeaseRefused where there are none or too many. */
   getBlob(name: Hex, limitBytes: number): Promise<Uint8Array<ArrayBuffer>>;
   putBlob(blob: Uint8Array<ArrayBuffer>): Promise<void>;
@@ -73,10 +74,17 @@ export interface MarketApi {
   programs(): Promise<ListedProgram[]>;
 }
 
-/** What is handed in for a lease. */
+/** Outputs of so few bytes travel with the results. */
+export const INLINE_BYTES_MAX = 64 * 2 ** 10;
+
+/**
+ * What is handed in for a lease: its results in task order, the blob id of their outputs, the signed receipt over them.
+ * `blob` is the bytes of the outputs where they come along; null where they were uploaded.
+ */
 export interface Delivery {
   readonly results: readonly TaskResult[];
   readonly outputs: Hex;
+  readonly blob: Uint8Array | null;
   readonly receipt: Receipt;
   readonly signature: Hex;
 }
@@ -141,11 +149,11 @@ export class HttpMarket implements MarketApi {
     await this.#json("POST", `${pathOf(key)}/release`);
   }
 
-  async submit(key: LeaseKey, { results, outputs, receipt, signature }: Delivery): Promise<void> {
-    const body = { results: results.map(resultToRow), outputs, receipt: Receipt.toJson(receipt), signature };
-    const answer = await this.#json("POST", `${pathOf(key)}/results`, body);
-    const isAccepted = this.#read("an answer", () => objectAt(answer, "the answer").accepted === true);
-    if (!isAccepted) throw new MarketUnreachable("the market does not say that it accepted the results");
+  async submit(key: LeaseKey, work: Delivery, wantsNext: boolean): Promise<Grant | null> {
+    const answer = await this.#json("POST", `${pathOf(key)}/results`, { ...deliveryToJson(work), next: wantsNext });
+    const { accepted, next } = this.#read("an answer", () => objectAt(answer, "the answer"));
+    if (accepted !== true) throw new MarketUnreachable("the market does not say that it accepted the results");
+    return wantsNext ? offeredGrant(next) : null;
   }
 
   async getBlob(name: Hex, limitBytes: number): Promise<Uint8Array<ArrayBuffer>> {
@@ -177,7 +185,7 @@ export class HttpMarket implements MarketApi {
 
   async medianAsk(): Promise<bigint | null> {
     const answer = await this.#json("GET", "/v1/book");
-    return this.#read("a book", () => medianOf(objectAt(answer, "the book").asks));
+    return this.#read("a book", () => medianAsk(asksOf(objectAt(answer, "the book").asks)));
   }
 
   async programs(): Promise<ListedProgram[]> {
@@ -258,6 +266,22 @@ function pathOf(key: LeaseKey): string {
   return `/v1/leases/${jobId}/${leaseId}`;
 }
 
+function deliveryToJson({ results, outputs, blob, receipt, signature }: Delivery): Record<string, unknown> {
+  const body = { results: results.map(resultToRow), outputs, receipt: Receipt.toJson(receipt), signature };
+  return blob === null ? body : { ...body, outputsData: toBase64(blob) };
+}
+
+/** The lease that came with an acceptance; one that makes no sense is none: the results are accepted all the same. */
+function offeredGrant(value: unknown): Grant | null {
+  if (value === undefined || value === null) return null;
+  try {
+    return grantFromJson(value);
+  } catch (error) {
+    if (error instanceof ProtocolError) return null;
+    throw error;
+  }
+}
+
 /** Throws what a status above 299 means. */
 function check(response: Response, data: Uint8Array): void {
   const { status } = response;
@@ -325,18 +349,13 @@ function retryAfter(response: Response): number {
   return Number.isFinite(seconds) ? Math.min(RETRY_AFTER_MAX_S, Math.max(0, seconds)) : 0;
 }
 
-/** The middle ask, each price counted as often as devices ask it. */
-function medianOf(levels: unknown): bigint | null {
-  if (!Array.isArray(levels)) return null;
-  const asks = levels.map((level: unknown) => {
+function asksOf(levels: unknown): { priceWeiPerGWU: bigint; devices: number }[] {
+  if (!Array.isArray(levels)) return [];
+  return levels.map((level: unknown) => {
     const { priceWeiPerGWU, devices } = objectAt(level, "a level of asks");
-    return { price: bigUintFromJson(priceWeiPerGWU, 128, "price"), devices: checkUint(devices, 32, "devices") };
+    return {
+      priceWeiPerGWU: bigUintFromJson(priceWeiPerGWU, 128, "price"),
+      devices: checkUint(devices, 32, "devices"),
+    };
   });
-  const half = asks.reduce((sum, ask) => sum + ask.devices, 0) / 2;
-  let below = 0;
-  for (const { price, devices } of asks) {
-    below += devices;
-    if (below >= half && below > 0) return price;
-  }
-  return null;
 }

@@ -42,12 +42,13 @@ export type Step = { readonly ticket: number } & (
       readonly work: Work;
     }
   | {
-      /** Sign the receipt, record it, upload the outputs and send. */
+      /** Sign the receipt, record it, and send it with the outputs; `wantsNext` asks for a lease with the answer. */
       readonly do: "submit";
       readonly key: LeaseKey;
       readonly receipt: Receipt;
       readonly results: readonly TaskResult[];
       readonly outputs: Hex;
+      readonly wantsNext: boolean;
     }
   | { readonly do: "wait"; readonly seconds: number }
 );
@@ -125,8 +126,9 @@ export type Answer = { readonly ticket: number } & (
       readonly reason: string;
     }
   | {
-      /** The market has taken the receipt. */
+      /** The market has taken the receipt; `grant` is the lease that came with its answer, not checked yet. */
       readonly is: "accepted";
+      readonly grant: Grant | null;
     }
   | {
       /** The receipt's period was posted meanwhile; the market accepts this lease's results under `period`. */

@@ -23,6 +23,7 @@ const SESSION_MARGIN_S = 60;
 const POLL_INTERVAL_MIN_S = 0.25;
 const PAUSE_POLL_S = 1;
 const STORY_LENGTH = 50;
+const STOPPING = "the device is stopping";
 
 /** Where the device stands with its lease. */
 export type Phase = "idle" | "checking" | "running" | "submitting" | "stopped";
@@ -124,7 +125,7 @@ export class Machine {
       case "noLease":
         return this.#onNoLease();
       case "leaseGiven":
-        return this.#onLeaseGiven(event.grant);
+        return this.#take(event.grant);
       case "workReady":
         return this.#onWorkReady(event);
       case "workRefused":
@@ -134,7 +135,7 @@ export class Machine {
       case "resultsComputed":
         return this.#onResults(event);
       case "accepted":
-        return this.#onAccepted();
+        return this.#onAccepted(event.grant);
       case "periodClosed":
         return this.#onPeriodClosed(event.period);
       case "resultsRefused":
@@ -177,7 +178,8 @@ export class Machine {
 
   // --- a lease
 
-  #onLeaseGiven(grant: Grant): Instruction[] {
+  /** Begins on a lease that the market gave, where it may be taken. */
+  #take(grant: Grant): Instruction[] {
     const key = keyOf(grant.lease);
     this.#tell(`lease ${key} of ${grant.lease.spans.length} spans in period ${grant.period}`);
     const network = this.book.network;
@@ -219,10 +221,13 @@ export class Machine {
 
   // --- a receipt
 
-  #onAccepted(): Instruction[] {
+  #onAccepted(grant: Grant | null): Instruction[] {
     this.#failures = 0;
     const kept = keptOf(this.#holding);
-    return [...this.#settle("accepted"), ...kept, ...this.#next()];
+    const settled = [...this.#settle("accepted"), ...kept];
+    if (grant === null) return [...settled, ...this.#next()];
+    if (!this.#isStopping) return [...settled, ...this.#take(grant)];
+    return [...settled, { do: "release", key: keyOf(grant.lease), reason: STOPPING }, ...this.#next()];
   }
 
   #onPeriodClosed(period: number): Instruction[] {
@@ -254,9 +259,9 @@ export class Machine {
       case "idle":
         return this.#stop("asked to", true);
       case "checking":
-        return this.#giveBack("the device is stopping");
+        return this.#giveBack(STOPPING);
       case "running":
-        return isAgain ? this.#giveBack("the device is stopping") : [];
+        return isAgain ? this.#giveBack(STOPPING) : [];
       case "submitting":
         return isAgain || this.#failures > 0 ? this.#stop("asked to; the receipt is in the journal", true) : [];
       case "stopped":
@@ -319,7 +324,8 @@ export class Machine {
   #submission(): StepOf<"submit"> {
     const { key, results, outputs } = this.#holding;
     if (outputs === null) throw new IllegalTransition(this.#tale(`no results of lease ${key}`));
-    return { do: "submit", ticket: this.#ticket(), key, receipt: this.book.receiptOf(key), results, outputs };
+    const work = { key, receipt: this.book.receiptOf(key), results, outputs };
+    return { do: "submit", ticket: this.#ticket(), ...work, wantsNext: !this.#isStopping };
   }
 
   /** A wait that doubles with each failure in a row, with jitter. */

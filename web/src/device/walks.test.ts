@@ -33,7 +33,8 @@ function eventOf({ is, ...fields }: Row["event"], grants: Json): Event {
     case "sessionOpened":
       return { is, ticket, network: networkFromJson(rest.network), expiresAt: rest.expiresAt as number } as Event;
     case "leaseGiven":
-      return { is, ticket, grant: grantFromJson({ ...grants, ...(rest.grant as Json) }) } as Event;
+    case "accepted":
+      return { is, ticket, grant: rest.grant && grantFromJson({ ...grants, ...(rest.grant as Json) }) } as Event;
     case "workReady":
       return { is, ticket, work: WORK } as Event;
     case "resultsComputed":
@@ -67,8 +68,8 @@ function toldOf(one: Instruction): Json {
     case "prepare":
       return { do: one.do, ticket: one.ticket, ...named(keyOf(one.grant.lease)) };
     case "submit": {
-      const { ticket, key, receipt, outputs } = one;
-      return { do: one.do, ticket, ...named(key), receipt: Receipt.toJson(receipt), outputs };
+      const { ticket, key, receipt, outputs, wantsNext } = one;
+      return { do: one.do, ticket, ...named(key), receipt: Receipt.toJson(receipt), outputs, wantsNext };
     }
     case "wait":
       return { do: one.do, ticket: one.ticket, seconds: expect.closeTo(one.seconds, 6) as unknown };

@@ -26,6 +26,13 @@ export function toHex(data: Uint8Array): Hex {
   return text as Hex;
 }
 
+/** Bytes in base64, as a JSON body carries them. */
+export function toBase64(data: Uint8Array): string {
+  let text = "";
+  for (const byte of data) text += String.fromCharCode(byte);
+  return btoa(text);
+}
+
 function nibble(code: number): number {
   if (code >= 48 && code <= 57) return code - 48;
   const lower = code | 32;

@@ -8,7 +8,7 @@ export { ConnectButton, shortAddress } from "./ConnectButton";
 export type { WriteRequest } from "./engine";
 export { MarketNotice } from "./MarketNotice";
 export { type Problem, WalletError, walletMessage, type WalletMessage, type WayOut } from "./messages";
-export { ActionNotice, WalletNotice } from "./notices";
+export { ActionNotice, DripButton, WalletNotice } from "./notices";
 export type { Session } from "./session";
 export type { Account, ActionState } from "./store";
 export { WalletProvider } from "./WalletProvider";

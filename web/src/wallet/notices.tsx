@@ -78,7 +78,8 @@ function SignInButton() {
   );
 }
 
-function DripButton() {
+/** Takes tokens from the test network's faucet; nothing where the network has none. */
+export function DripButton() {
   const drip = useDrip();
   if (!drip.available) return null;
   return (

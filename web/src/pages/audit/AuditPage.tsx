@@ -7,10 +7,10 @@ import { useEventLog } from "../../chain/useEventLog";
 import { Empty } from "../../ui/Empty";
 import { Hash } from "../../ui/Hash";
 import { Spinner } from "../../ui/Spinner";
-import { ChainProblem } from "./ChainProblem";
+import { ChainProblem } from "../../ui/ChainProblem";
 import { DisputesTable } from "./DisputesTable";
 import { EpochsTable } from "./EpochsTable";
-import { STATES_MAX, useEpochStates } from "./useEpochStates";
+import { STATES_MAX, useEpochStates } from "../../audit/useEpochStates";
 
 /** Epochs and disputes as they stand on the chain. */
 export default function AuditPage() {

@@ -10,7 +10,7 @@ import { type Column, DataTable } from "../../ui/DataTable";
 import { Hash } from "../../ui/Hash";
 import { Countdown } from "./Countdown";
 import { EpochBadge } from "./StateBadge";
-import type { Standing } from "./useEpochStates";
+import type { Standing } from "../../audit/useEpochStates";
 
 type Row = EpochLine & { standing: Standing | undefined; now: number; clocks: ChainClocks | undefined };
 

@@ -1,10 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
+import { medianAsk } from "../../api/book";
 import { api, ok, type Schema } from "../../api/client";
 import { messageOf } from "../../api/problem";
 import { Notice } from "../../ui/Notice";
 import { Spinner } from "../../ui/Spinner";
-import { axisPrice, depthOf, medianAsk } from "./depth";
+import { axisPrice, depthOf } from "./depth";
 import { DepthChart } from "./DepthChart";
 import { Prices } from "./Prices";
 import { Demand, Offers } from "./Sides";

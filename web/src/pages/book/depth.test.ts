@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { areaOf, depthOf, medianAsk, ticksOf } from "./depth";
+import { areaOf, depthOf, ticksOf } from "./depth";
 
 const wei = (tokens: number) => String((BigInt(tokens * 10) * 10n ** 18n) / 10n);
 const ask = (tokens: number, devices = 1) => ({
@@ -33,17 +33,6 @@ describe("depthOf", () => {
 
   it("gives a price of nothing a range too", () => {
     expect(depthOf([ask(0)], [])).toMatchObject({ low: 0, high: 1 });
-  });
-});
-
-describe("medianAsk", () => {
-  it("of nobody is none", () => {
-    expect(medianAsk([])).toBeNull();
-  });
-
-  it("goes by devices and not by levels", () => {
-    expect(medianAsk([ask(5), ask(1, 3), ask(4)])).toBe(BigInt(wei(1)));
-    expect(medianAsk([ask(2), ask(1)])).toBe(BigInt(wei(1)));
   });
 });
 

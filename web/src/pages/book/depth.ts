@@ -52,17 +52,6 @@ function demandSteps(bids: readonly Bid[], low: number): Step[] {
 const rising = <Level extends { priceWeiPerGWU: string }>(levels: readonly Level[]): Level[] =>
   [...levels].sort((a, b) => (BigInt(a.priceWeiPerGWU) < BigInt(b.priceWeiPerGWU) ? -1 : 1));
 
-/** The price that half of the devices ask at most, wei for a GWU; null where nobody asks. */
-export function medianAsk(asks: readonly Ask[]): bigint | null {
-  const devices = asks.reduce((sum, ask) => sum + ask.devices, 0);
-  let passed = 0;
-  for (const ask of rising(asks)) {
-    passed += ask.devices;
-    if (2 * passed >= devices) return BigInt(ask.priceWeiPerGWU);
-  }
-  return null;
-}
-
 /** A price in MANY as a number, for an axis only. */
 export const axisPrice = (wei: string | bigint): number => Number(tokens(BigInt(wei)).replaceAll(",", ""));
 

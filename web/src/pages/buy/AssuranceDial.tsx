@@ -4,22 +4,14 @@ import { percent, tokens } from "../../ui/numbers";
 import { Select } from "../../ui/Select";
 import { Slider } from "../../ui/Slider";
 import { cheatCost, dialPosition, DIAL_PPM, escapeChance, replayedAt, surchargeAt, wrongCounts } from "./assurance";
-import type { Terms } from "./terms";
+import type { TermsProps } from "./terms";
 import { type Quote, taskPriceOf } from "./quote";
 
 /** Stakes that can be asked for, in prices of an average task. */
 const STAKES: readonly number[] = [0, 10, 100, 300, 1_000];
 
 /** How sure: the dial, and what it means in numbers. */
-export function AssuranceDial({
-  quote,
-  terms,
-  onTerms,
-}: {
-  quote: Quote;
-  terms: Terms;
-  onTerms: (terms: Partial<Terms>) => void;
-}) {
+export function AssuranceDial({ quote, terms, onTerms }: TermsProps) {
   const [position, setPosition] = useState(dialPosition(terms.floorPpm));
   const floor = DIAL_PPM[position] ?? terms.floorPpm;
   return (
@@ -47,15 +39,7 @@ export function AssuranceDial({
   );
 }
 
-function StakeChoice({
-  quote,
-  terms,
-  onTerms,
-}: {
-  quote: Quote;
-  terms: Terms;
-  onTerms: (terms: Partial<Terms>) => void;
-}) {
+function StakeChoice({ quote, terms, onTerms }: TermsProps) {
   const price = taskPriceOf(quote);
   const options = STAKES.map((times) => ({
     id: String(times),

@@ -9,8 +9,8 @@ import { Notice } from "../../ui/Notice";
 import { Spinner } from "../../ui/Spinner";
 import {
   ActionNotice,
+  DripButton,
   useDeposit,
-  useDrip,
   useSignTypedData,
   useTokens,
   WalletNotice,
@@ -92,18 +92,12 @@ function Money(props: Props & { buyer: Address }) {
 }
 
 function TooFew({ missing }: { missing: bigint }) {
-  const drip = useDrip();
   return (
     <Notice tone="warn" title="Your wallet has too few tokens">
       <p>
         <Amount wei={missing} /> are missing.
       </p>
-      {drip.available ? (
-        <Button busy={drip.busy} onPress={() => void drip.run()}>
-          Get test tokens
-        </Button>
-      ) : null}
-      <ActionNotice action={drip} />
+      <DripButton />
     </Notice>
   );
 }

@@ -5,19 +5,11 @@ import { duration, tokens, weiOf } from "../../ui/numbers";
 import { Select } from "../../ui/Select";
 import { TextField } from "../../ui/TextField";
 import { AssuranceDial } from "./AssuranceDial";
-import { DEADLINES, isTooSoon, type Terms } from "./terms";
+import { DEADLINES, isTooSoon, type Terms, type TermsProps } from "./terms";
 import { capAt, capStanding, type Quote } from "./quote";
 
 /** The buyer's own terms: the most that may be spent, until when, and how sure. */
-export function TermsStep({
-  quote,
-  terms,
-  onTerms,
-}: {
-  quote: Quote;
-  terms: Terms;
-  onTerms: (terms: Partial<Terms>) => void;
-}) {
+export function TermsStep({ quote, terms, onTerms }: TermsProps) {
   return (
     <>
       <div className="columns">
@@ -29,9 +21,7 @@ export function TermsStep({
   );
 }
 
-type Props = { quote: Quote; terms: Terms; onTerms: (terms: Partial<Terms>) => void };
-
-function Cap({ quote, terms, onTerms }: Props) {
+function Cap({ quote, terms, onTerms }: TermsProps) {
   const cap = capAt(quote, terms.floorPpm);
   const [typed, setTyped] = useState<string | null>(terms.budget === null ? null : tokens(terms.budget, 18));
   const wei = typed === null ? cap : weiOf(typed);
@@ -86,7 +76,7 @@ function CapNotice({ quote, terms, budget }: { quote: Quote; terms: Terms; budge
   );
 }
 
-function Deadline({ quote, terms, onTerms }: Props) {
+function Deadline({ quote, terms, onTerms }: TermsProps) {
   const options = DEADLINES.map(([seconds, name]) => ({ id: String(seconds), name: `${name} from now` }));
   return (
     <div className="stack-tight">

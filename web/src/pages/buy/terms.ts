@@ -7,6 +7,9 @@ export type UploadedInputs = { manifest: Hex; inputsRoot: Hex; tasks: number; by
 /** What the buyer chooses: wei, ppm, seconds from now. `budget` null takes the quote's cap. */
 export type Terms = { budget: bigint | null; floorPpm: number; minStake: bigint; deadlineSeconds: number };
 
+/** What the parts of the terms' step show and change. */
+export type TermsProps = { quote: Quote; terms: Terms; onTerms: (terms: Partial<Terms>) => void };
+
 export const DEFAULT_TERMS: Terms = { budget: null, floorPpm: 10_000, minStake: 0n, deadlineSeconds: 3_600 };
 
 /** Choices of how long a job may take, in seconds. */

@@ -11,7 +11,7 @@ import { viewsAt } from "../../chain/views";
 import type { Address } from "../../protocol";
 import { Notice } from "../../ui/Notice";
 import { Spinner } from "../../ui/Spinner";
-import { ChainProblem } from "../audit/ChainProblem";
+import { ChainProblem } from "../../ui/ChainProblem";
 import { DisputeOutcome, DisputeParties } from "./DisputeParties";
 import { DisputeRounds } from "./DisputeRounds";
 

@@ -6,7 +6,7 @@ import { Button } from "../../ui/Button";
 import { Notice } from "../../ui/Notice";
 import { tokens } from "../../ui/numbers";
 import { TextField } from "../../ui/TextField";
-import { ActionNotice, useDrip, useSend } from "../../wallet";
+import { ActionNotice, DripButton, useSend } from "../../wallet";
 import type { DeviceView } from "./devices";
 import { amountOrReason, explainChange } from "./stake";
 import type { OwnerView } from "./useOwner";
@@ -49,7 +49,7 @@ export function StakeMore({ view, device, price }: Props) {
         <Button type="submit" kind="primary" busy={busy} isDisabled={wei === null && !busy}>
           Stake
         </Button>
-        {view.inWallet === 0n ? <TestTokens /> : null}
+        {view.inWallet === 0n ? <DripButton /> : null}
       </div>
       <ActionNotice action={send} onRetry={() => void run()} />
       {send.state.step === "done" && !busy ? <Notice tone="good">It counts from the next block on.</Notice> : null}
@@ -65,19 +65,6 @@ export const Explanation = ({ lines }: { lines: string[] }) => (
     ))}
   </ul>
 );
-
-function TestTokens() {
-  const drip = useDrip();
-  if (!drip.available) return null;
-  return (
-    <>
-      <Button busy={drip.busy} onPress={() => void drip.run()}>
-        Get test tokens
-      </Button>
-      <ActionNotice action={drip} />
-    </>
-  );
-}
 
 /** Allows the vault the amount where it is not allowed yet, then stakes: the vault takes no permit. */
 function useStake(view: OwnerView, device: DeviceView) {

@@ -4,7 +4,7 @@ import type { GivenFiles } from "../../audit/blobs";
 import { useEventLog } from "../../chain/useEventLog";
 import { Notice } from "../../ui/Notice";
 import { Spinner } from "../../ui/Spinner";
-import { ChainProblem } from "../audit/ChainProblem";
+import { ChainProblem } from "../../ui/ChainProblem";
 import { EpochHead } from "./EpochHead";
 import { EpochReport } from "./EpochReport";
 import { FileDrop } from "./FileDrop";

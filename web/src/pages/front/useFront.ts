@@ -7,7 +7,7 @@ import { clientOf, useChain } from "../../chain/client";
 import type { BlockRef, EventLog } from "../../chain/log";
 import { useEventLog } from "../../chain/useEventLog";
 import { viewsAt } from "../../chain/views";
-import { useEpochStates } from "../audit/useEpochStates";
+import { useEpochStates } from "../../audit/useEpochStates";
 import { type Shown, shownOf } from "./beads";
 import { BEADS_LYING } from "./shape";
 

@@ -1,35 +1,27 @@
 import { useMutation } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { api, ok, type Schema } from "../../api/client";
-import { useChain } from "../../chain/client";
 import { Button } from "../../ui/Button";
+import { Meter } from "../../ui/Meter";
 import { Notice } from "../../ui/Notice";
 import { WalletNotice } from "../../wallet";
-import { type BundledTask, bundledSettled, bundledTold } from "./bundle";
-import { save, zipOf } from "./download";
+import { bundledTold } from "./bundle";
+import { save, zipNameOf, zipOf } from "./download";
 import { ResultsInvalid } from "./settled";
 import type { Tasks } from "./tasks";
 import type { Job } from "./useJob";
+import { useVerified } from "./useVerified";
 
 const PAGE = 1_000;
 
 /** All outputs as one zip: what is final verified in this page, or what is there now as the market tells it. */
 export function Download({ job, tasks, children }: { job: Job; tasks: Tasks; children?: ReactNode }) {
-  const chain = useChain();
-  const verified = useMutation({
-    mutationFn: async () => {
-      if (!chain) throw new Error("The market has not told its network yet.");
-      const { verifiedResults } = await import("./chain");
-      const settled = await verifiedResults(chain.client, chain.network, job);
-      const isReplayed = (task: number) => tasks.attested[task] === 1 && tasks.drawn[task] === 1;
-      await saveZip(job, bundledSettled(settled, isReplayed), "results");
-      return settled.length;
-    },
-  });
+  const verified = useVerified(job, tasks);
   const told = useMutation({
     mutationFn: async () => {
       const found = bundledTold(await allResults(job.jobId));
-      await saveZip(job, found, "unverified-results");
+      const zip = await zipOf(job.jobId, job.bid.programId, job.bid.taskCount, found);
+      save(zip, zipNameOf("unverified-results", job.jobId));
       return found.length;
     },
   });
@@ -48,6 +40,13 @@ export function Download({ job, tasks, children }: { job: Job; tasks: Tasks; chi
         ) : null}
         {children}
       </div>
+      {verified.isPending ? (
+        <Meter
+          label="Verifying results in this page"
+          share={final === 0 ? 0 : verified.checked / final}
+          text={`${count(verified.checked)} of ${count(final)}`}
+        />
+      ) : null}
       <div aria-live="polite">
         {verified.data !== undefined ? (
           <Notice tone="good" title={`${count(verified.data)} of ${count(job.bid.taskCount)} results verified`}>
@@ -73,10 +72,6 @@ export function Download({ job, tasks, children }: { job: Job; tasks: Tasks; chi
       </div>
     </>
   );
-}
-
-async function saveZip(job: Job, tasks: BundledTask[], name: string): Promise<void> {
-  save(await zipOf(job.jobId, job.bid.programId, job.bid.taskCount, tasks), `${name}-${job.jobId.slice(2, 10)}.zip`);
 }
 
 async function allResults(job: string): Promise<Schema<"ResultBody">[]> {

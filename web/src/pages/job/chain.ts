@@ -2,9 +2,9 @@ import type { PublicClient } from "viem";
 import { EpochLedger } from "../../generated/EpochLedger";
 import { JobEscrow } from "../../generated/JobEscrow";
 import type { Network } from "../../network/network";
-import { blobId, domainOf, type Hex } from "../../protocol";
+import { domainOf, type Hex } from "../../protocol";
 import { problemOf } from "../../api/problem";
-import { type FetchBlob, ResultsInvalid, type SettledEpoch, settledTasks, type SettledTask } from "./settled";
+import type { SettledEpoch, SettledJob } from "./settled";
 import type { Job } from "./useJob";
 
 /** A job as the escrow has it: wei; `phase` 0 none, 1 open, 2 closing, 3 closed; `closesAt` in Unix seconds. */
@@ -47,19 +47,20 @@ async function settledEpochs(client: PublicClient, network: Network, jobId: Hex)
     .sort((a, b) => (a.epoch < b.epoch ? -1 : 1));
 }
 
-/** A blob of the market, refused where its bytes are not those of its id. */
-export const fetchBlob: FetchBlob = async (id) => {
+/** A blob as the market has it; whether its bytes are those of its id is for the caller to see. */
+export async function blobOf(id: Hex): Promise<Uint8Array> {
   const response = await fetch(`/v1/blobs/${id}`);
   if (!response.ok) throw problemOf(response, null);
-  const data = new Uint8Array(await response.arrayBuffer());
-  if (blobId(data) !== id) throw new ResultsInvalid("A blob's bytes are not those of its id.");
-  return data;
-};
+  return new Uint8Array(await response.arrayBuffer());
+}
 
-/** The job's final tasks, verified in this page against the chain and the blobs. */
-export async function verifiedResults(client: PublicClient, network: Network, job: Job): Promise<SettledTask[]> {
+/** What the chain says of a job: all that its results are verified against. */
+export async function settlementOf(
+  client: PublicClient,
+  network: Network,
+  job: Job,
+): Promise<{ job: SettledJob; epochs: SettledEpoch[] }> {
   const { feePpm } = await recordOf(client, network, job.jobId);
   const domain = domainOf(network.chainId, network.addresses.JobEscrow);
-  const epochs = await settledEpochs(client, network, job.jobId);
-  return settledTasks({ bid: job.bid, feePpm, domain }, epochs, fetchBlob);
+  return { job: { bid: job.bid, feePpm, domain }, epochs: await settledEpochs(client, network, job.jobId) };
 }

@@ -32,6 +32,9 @@ export async function zipOf(job: Hex, program: Hex, taskCount: number, tasks: re
   return new Blob(parts, { type: "application/zip" });
 }
 
+/** The name of a job's zip: "results-0a1b2c3d.zip". */
+export const zipNameOf = (name: string, job: Hex): string => `${name}-${job.slice(2, 10)}.zip`;
+
 /** Has the browser save a file. */
 export function save(content: Blob, name: string): void {
   const url = URL.createObjectURL(content);

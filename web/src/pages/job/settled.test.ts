@@ -1,9 +1,13 @@
+import { unzipSync } from "fflate";
 import { expect, test } from "vitest";
+import { ProblemError } from "../../api/problem";
 import { jobOf } from "../../audit/facts";
 import { world } from "../../audit/world";
 import { encodeEpochData, type Hex, jobIdOf, parseEpochData, Receipt } from "../../protocol";
 import { bundledSettled, bundledTold, resultsJson } from "./bundle";
 import { ResultsInvalid, type SettledEpoch, settledTasks } from "./settled";
+import { type Answer, type Ask, type Thread, verifyAside } from "./verification";
+import { Verifying } from "./verifying";
 
 /** A recorded epoch as a buyer's page reads it; `data` takes the place of the epoch's blob. */
 function recorded(change: Partial<SettledEpoch> = {}, data?: Uint8Array) {
@@ -18,8 +22,79 @@ function recorded(change: Partial<SettledEpoch> = {}, data?: Uint8Array) {
     const blob = id === head.dataId ? (data ?? raw) : held.get(id);
     return blob ? Promise.resolve(blob) : Promise.reject(new Error(`no blob ${id}`));
   };
-  return { entry, raw, run: () => settledTasks({ bid: entry.bid, feePpm, domain }, [epoch], fetch) };
+  const job = { bid: entry.bid, feePpm, domain };
+  return { entry, raw, job, epoch, fetch, run: () => settledTasks(job, [epoch], fetch) };
 }
+
+/** A thread that runs beside this test; `isEnded` once it was ended. */
+function threadBeside() {
+  const heard = new Map<string, (event: MessageEvent<Answer>) => void>();
+  const copied = (data: Answer) => ({ data: structuredClone(data) }) as MessageEvent<Answer>;
+  const verifying = new Verifying((answer) => setTimeout(() => heard.get("message")?.(copied(answer))));
+  return {
+    isEnded: false,
+    postMessage: (ask: Ask) => void verifying.hear(structuredClone(ask)),
+    addEventListener: (name: string, hear: (event: MessageEvent<Answer>) => void) => void heard.set(name, hear),
+    terminate() {
+      this.isEnded = true;
+    },
+    fail: () => heard.get("error")?.({} as MessageEvent<Answer>),
+  };
+}
+
+/** The recorded job verified on a thread. */
+function aside(
+  { job, epoch, fetch }: ReturnType<typeof recorded>,
+  blobOf = fetch,
+  signal = new AbortController().signal,
+) {
+  const thread = threadBeside();
+  const checked: number[] = [];
+  const work = { job, epochs: [epoch], replayed: new Uint8Array(job.bid.taskCount) };
+  const found = verifyAside(thread as unknown as Thread, work, blobOf, (tasks) => checked.push(tasks), signal);
+  return { thread, checked, found };
+}
+
+test("verifyAside of a blob that is another's is refused", async () => {
+  const { thread, found } = aside(recorded(), () => Promise.resolve(Uint8Array.of(1)));
+  await expect(found).rejects.toThrow(new ResultsInvalid("A blob's bytes are not those of its id."));
+  expect(thread.isEnded).toBe(true);
+});
+
+test("verifyAside of another posted root is refused, in the same words", async () => {
+  const wrong = recorded({ receipts: [`0x${"01".repeat(32)}`] });
+  const said = await wrong.run().catch((error: unknown) => (error as Error).message);
+  await expect(aside(wrong).found).rejects.toThrow(said as string);
+});
+
+test("verifyAside tells why a blob cannot be had, as it was thrown", async () => {
+  const gone = new ProblemError("not_found", "No such blob.", 404);
+  await expect(aside(recorded(), () => Promise.reject(gone)).found).rejects.toBe(gone);
+});
+
+test("verifyAside ends its thread when the page is left, and fails when the thread does", async () => {
+  const leaving = new AbortController();
+  const left = aside(recorded(), () => new Promise(() => undefined), leaving.signal);
+  leaving.abort();
+  await expect(left.found).rejects.toThrow("left");
+  expect(left.thread.isEnded).toBe(true);
+  const broken = aside(recorded(), () => new Promise(() => undefined));
+  broken.thread.fail();
+  await expect(broken.found).rejects.toThrow("ended");
+});
+
+test("verifyAside gives as many tasks as settledTasks, tells of them on the way, and zips them", async () => {
+  const honest = recorded();
+  const tasks = (await honest.run()).length;
+  const { thread, checked, found } = aside(honest);
+  const { tasks: count, zip } = await found;
+  expect(count).toBe(tasks);
+  expect(checked.at(-1)).toBe(tasks);
+  expect(checked.length).toBeGreaterThan(1);
+  const files = unzipSync(new Uint8Array(await zip.arrayBuffer()));
+  expect(Object.keys(files)).toHaveLength(tasks + 1);
+  expect(thread.isEnded).toBe(true);
+});
 
 test("settledTasks of an epoch without the job's entry is refused", async () => {
   await expect(recorded({ entries: [] }).run()).rejects.toThrow(ResultsInvalid);

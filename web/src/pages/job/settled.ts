@@ -30,6 +30,9 @@ export type SettledTask = {
 /** What the chain says of an epoch that paid for the job: its data, its entry of the job, the receipts it claimed. */
 export type SettledEpoch = { epoch: bigint; dataId: Hex; entries: readonly PostedEntry[]; receipts: readonly Hex[] };
 
+/** A job as its bid, its buyer's chain and the escrow have it. */
+export type SettledJob = { bid: Bid; feePpm: number; domain: Domain };
+
 /** Gives a blob by its id, checked against it. */
 export type FetchBlob = (id: Hex) => Promise<Uint8Array>;
 
@@ -41,17 +44,18 @@ export class ResultsInvalid extends Error {
 /**
  * The settled tasks of a job in task order, from the chain's events and the blobs that they name; the market's word is
  * not asked. Every entry must be the one posted, every leaf backed by its device's and leases' signatures, every
- * output have the root of its result.
+ * output have the root of its result. `onFound` is told how many tasks each blob of outputs has added.
  * @throws ResultsInvalid and what `fetch` throws.
  */
 export async function settledTasks(
-  job: { bid: Bid; feePpm: number; domain: Domain },
+  job: SettledJob,
   epochs: readonly SettledEpoch[],
   fetch: FetchBlob,
+  onFound: (tasks: number) => void = () => undefined,
 ): Promise<SettledTask[]> {
   const tasks = new Map<number, SettledTask>();
   for (const epoch of epochs) {
-    for (const found of await ofEpoch(job, epoch, fetch)) {
+    for (const found of await ofEpoch(job, epoch, fetch, onFound)) {
       const twice = tasks.get(found.task);
       if (twice)
         throw new ResultsInvalid(`Task ${found.task} was settled in epochs ${twice.epoch} and ${found.epoch}.`);
@@ -62,13 +66,17 @@ export async function settledTasks(
 }
 
 async function ofEpoch(
-  job: { bid: Bid; feePpm: number; domain: Domain },
+  job: SettledJob,
   epoch: SettledEpoch,
   fetch: FetchBlob,
+  onFound: (tasks: number) => void,
 ): Promise<SettledTask[]> {
   const leaves = await checked(epoch.epoch, async () => claimedLeaves(job, epoch, await fetch(epoch.dataId)));
   const found = [];
-  for (const leaf of leaves) found.push(...(await checked(epoch.epoch, () => ofLeaf(job, epoch.epoch, leaf, fetch))));
+  for (const leaf of leaves) {
+    const work = () => ofLeaf(job, epoch.epoch, leaf, fetch, onFound);
+    for (const task of await checked(epoch.epoch, work)) found.push(task);
+  }
   return found;
 }
 
@@ -82,7 +90,7 @@ async function checked<Found>(epoch: bigint, work: () => Promise<Found>): Promis
 }
 
 function claimedLeaves(
-  { bid, feePpm }: { bid: Bid; feePpm: number },
+  { bid, feePpm }: SettledJob,
   { epoch, entries, receipts }: SettledEpoch,
   data: Uint8Array,
 ): LeafData[] {
@@ -99,10 +107,11 @@ function claimedLeaves(
 }
 
 async function ofLeaf(
-  { bid, domain }: { bid: Bid; domain: Domain },
+  { bid, domain }: SettledJob,
   epoch: bigint,
   leaf: LeafData,
   fetch: FetchBlob,
+  onFound: (tasks: number) => void,
 ): Promise<SettledTask[]> {
   checkLeaf(bid, leaf, domain);
   if (faultsOf(leaf, bid).size > 0) throw new ResultsInvalid(`Epoch ${epoch}: results that no run can give.`);
@@ -123,6 +132,7 @@ async function ofLeaf(
           epoch,
         });
     });
+    onFound(results.length);
   }
   return found;
 }

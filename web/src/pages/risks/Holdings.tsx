@@ -4,9 +4,9 @@ import { type Holding, holdings } from "../../audit/accounting";
 import { clientOf, useChain } from "../../chain/client";
 import { useEventLog } from "../../chain/useEventLog";
 import { viewsAt } from "../../chain/views";
-import { messageOf } from "../../api/problem";
 import { Amount } from "../../ui/Amount";
 import { Badge } from "../../ui/Badge";
+import { ChainProblem } from "../../ui/ChainProblem";
 import { type Column, DataTable } from "../../ui/DataTable";
 import { Notice } from "../../ui/Notice";
 import { Spinner } from "../../ui/Spinner";
@@ -47,10 +47,10 @@ const COLUMNS: Column<Holding>[] = [
 
 /** What every contract holds and owes. */
 export function Holdings() {
-  const { data: log, error: logError } = useEventLog();
+  const { data: log, error: logError, refetch: reread } = useEventLog();
   const network = useChain()?.network;
   const at = log && Math.floor(log.head.number / BLOCKS_BETWEEN);
-  const { data, error } = useQuery({
+  const { data, error, refetch } = useQuery({
     queryKey: ["holdings", network?.rpc, at],
     enabled: network !== undefined && log !== undefined,
     placeholderData: keepPreviousData,
@@ -65,12 +65,7 @@ export function Holdings() {
     },
   });
   const failed = error ?? (log ? null : logError);
-  if (failed)
-    return (
-      <Notice tone="bad" title="The chain cannot be read">
-        <p>{messageOf(failed).split("\n")[0]}</p>
-      </Notice>
-    );
+  if (failed) return <ChainProblem error={failed} onRetry={() => void (log ? refetch() : reread())} />;
   if (!data) return <Spinner label="Adding up what every contract owes" />;
   const wrong = data.lines.filter(({ balance, owed }) => owed !== null && owed !== balance);
   const untold = data.lines.filter(({ owed }) => owed === null);

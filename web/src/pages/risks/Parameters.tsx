@@ -1,12 +1,11 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { formatEther } from "viem";
-import { messageOf } from "../../api/problem";
 import { useChain } from "../../chain/client";
 import { useEventLog } from "../../chain/useEventLog";
 import { Amount, Work } from "../../ui/Amount";
+import { ChainProblem } from "../../ui/ChainProblem";
 import { Hash } from "../../ui/Hash";
-import { Notice } from "../../ui/Notice";
 import { duration, percent } from "../../ui/numbers";
 import { Spinner } from "../../ui/Spinner";
 import { readParameters } from "./parameters";
@@ -21,9 +20,9 @@ const POLL_MS = 30_000;
 /** What the contracts say of their parameters, their references, who holds the seats, and this market's settler. */
 export function Parameters() {
   const network = useChain()?.network;
-  const { data: log, error: logError } = useEventLog();
+  const { data: log, error: logError, refetch: reread } = useEventLog();
   const snapshot = log?.named("Seats", "SnapshotTaken").at(-1)?.args.snapshot;
-  const { data, error } = useQuery({
+  const { data, error, refetch } = useQuery({
     queryKey: ["parameters", network?.rpc, snapshot],
     enabled: network !== undefined && log !== undefined,
     refetchInterval: POLL_MS,
@@ -35,12 +34,7 @@ export function Parameters() {
     },
   });
   const failed = error ?? (log ? null : logError);
-  if (failed)
-    return (
-      <Notice tone="bad" title="The chain cannot be read">
-        <p>{messageOf(failed).split("\n")[0]}</p>
-      </Notice>
-    );
+  if (failed) return <ChainProblem error={failed} onRetry={() => void (log ? refetch() : reread())} />;
   if (!data || !network) return <Spinner label="Asking the contracts" />;
   return (
     <>

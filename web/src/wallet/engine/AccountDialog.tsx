@@ -4,9 +4,9 @@ import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
 import { Hash } from "../../ui/Hash";
 import { useAccount, useNativeBalance, useTokens, useWallet } from "../account";
-import { useDrip, useSession } from "../actions";
+import { useSession } from "../actions";
 import { WalletError } from "../messages";
-import { ActionNotice, WalletNotice } from "../notices";
+import { DripButton, WalletNotice } from "../notices";
 
 /** The connected account: what it holds, on which network, and the way out. */
 export function AccountDialog({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
@@ -31,7 +31,7 @@ export function AccountDialog({ isOpen, onClose }: { isOpen: boolean; onClose: (
         <dd>Chain {account.chainId}</dd>
         <Holdings />
       </dl>
-      {account.rightNetwork ? <TestTokens /> : <WalletNotice error={new WalletError("wrong-network")} />}
+      {account.rightNetwork ? <DripButton /> : <WalletNotice error={new WalletError("wrong-network")} />}
       <div className="row">
         <Button onPress={leave}>Disconnect</Button>
         {session ? <Button onPress={() => void signOut()}>Sign out of the market</Button> : null}
@@ -60,19 +60,6 @@ function Holdings() {
           </dd>
         </>
       ) : null}
-    </>
-  );
-}
-
-function TestTokens() {
-  const drip = useDrip();
-  if (!drip.available) return null;
-  return (
-    <>
-      <Button busy={drip.busy} onPress={() => void drip.run()}>
-        Get test tokens
-      </Button>
-      <ActionNotice action={drip} />
     </>
   );
 }

@@ -1,18 +1,17 @@
-/**
- * What a device keeps in this browser: one IndexedDB database for each deployment, so that a device of one network never
- * meets the journal of another. A transaction is all or nothing, also when the browser crashes in it.
- */
-import { StorageUnusable } from "./errors.ts";
+/** What is kept in this browser: IndexedDB. A transaction is all or nothing, also when the browser crashes in it. */
 
 const VERSION = 1;
 
-/** The object stores: facts by their number, blobs by their id, single values by their name. */
-export type Shelf = "facts" | "outputs" | "values";
+/** IndexedDB cannot be read or written. The message is a sentence for people. */
+export class StorageUnusable extends Error {
+  override name = "StorageUnusable";
+}
 
-const SHELVES: readonly Shelf[] = ["facts", "outputs", "values"];
+/** A database's object stores by name: whether their values have keys or are numbered in the order in which they came. */
+export type Shelves<Shelf extends string> = Readonly<Record<Shelf, "keyed" | "numbered">>;
 
 /** An open database. Every method throws StorageUnusable where the browser refuses. */
-export class Store {
+export class Store<Shelf extends string> {
   readonly #database: IDBDatabase;
 
   private constructor(database: IDBDatabase) {
@@ -20,10 +19,12 @@ export class Store {
   }
 
   /** Opens or makes the database of that name. */
-  static async open(name: string): Promise<Store> {
+  static async open<Shelf extends string>(name: string, shelves: Shelves<Shelf>): Promise<Store<Shelf>> {
     const request = guarded(() => indexedDB.open(name, VERSION));
     request.onupgradeneeded = () => {
-      for (const shelf of SHELVES) request.result.createObjectStore(shelf, { autoIncrement: shelf === "facts" });
+      for (const [shelf, kind] of Object.entries(shelves)) {
+        request.result.createObjectStore(shelf, { autoIncrement: kind === "numbered" });
+      }
     };
     const database = await resultOf(request);
     database.onversionchange = () => {
@@ -66,14 +67,14 @@ export class Store {
     await this.write([shelf], (objects) => objects(shelf).put(value, key));
   }
 
-  /** The value of a name, made and kept where there is none; two tabs that ask at once get the same. */
-  async getOrMake<T>(name: string, make: () => T): Promise<T> {
+  /** The value of a key, made and kept where there is none; two tabs that ask at once get the same. */
+  async getOrMake<T>(shelf: Shelf, key: IDBValidKey, make: () => T): Promise<T> {
     let found: unknown;
-    await this.write(["values"], (objects) => {
-      const request = objects("values").get(name);
+    await this.write([shelf], (objects) => {
+      const request = objects(shelf).get(key);
       request.onsuccess = () => {
         found = request.result as unknown;
-        if (found === undefined) objects("values").put((found = make()), name);
+        if (found === undefined) objects(shelf).put((found = make()), key);
       };
     });
     return found as T;
@@ -106,5 +107,5 @@ function guarded<T>(action: () => T): T {
 
 function unusable(error: unknown): StorageUnusable {
   const why = error instanceof Error ? `: ${error.message || error.name}` : "";
-  return new StorageUnusable(`This browser does not keep what the device has to remember${why}`, { cause: error });
+  return new StorageUnusable(`This browser does not keep what this app has to remember${why}`, { cause: error });
 }

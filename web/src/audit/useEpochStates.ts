@@ -1,9 +1,9 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import type { EpochClock, EpochState } from "../../audit/facts";
-import { readState } from "../../audit/reader";
-import { clientOf, useChain } from "../../chain/client";
-import type { EventLog } from "../../chain/log";
-import { viewsAt } from "../../chain/views";
+import type { EpochClock, EpochState } from "./facts";
+import { readState } from "./reader";
+import { clientOf, useChain } from "../chain/client";
+import type { EventLog } from "../chain/log";
+import { viewsAt } from "../chain/views";
 
 /** An epoch's state with its clocks. */
 export type Standing = { state: EpochState; clock: EpochClock };
