@@ -3,12 +3,14 @@
 The network that `make run` would keep up is a smaller one here; all its parts are real.
 """
 
+import io
 import json
 import os
 import re
 import signal
 import subprocess
 import time
+import urllib.request
 from dataclasses import replace
 
 import pytest
@@ -50,7 +52,7 @@ def play(checkout):
     cast = make_cast(False)
     small = replace(cast, verifiers=cast.verifiers[:2], devices=cast.devices[:2])
     with LocalNetwork(LOCAL, checkout / "var") as network:
-        running = Play(network, small, Console(width=120), time.monotonic())
+        running = Play(network, small, Console(width=120, file=io.StringIO()), time.monotonic())
         running.raise_market()
         running.raise_others()
         yield running
@@ -81,6 +83,15 @@ def shell(checkout, tmp_path_factory):
 
     run.environment = environment
     return run
+
+
+def test_run_prints_an_address_where_the_app_is(play):
+    said = play.console.file.getvalue()
+    (address,) = re.findall(r"the market is ready: (\S+)", said)
+    page = urllib.request.urlopen(address, timeout=10)
+    assert page.status == 200
+    assert "<title>Multitude" in page.read().decode()
+    assert json.loads((play.network.run_directory / "network.json").read_text())["web"] == address
 
 
 @pytest.mark.parametrize("role", ["Buy", "Earn", "Audit"])
