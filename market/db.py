@@ -1,6 +1,8 @@
 """The market's database: column types, sessions, advisory locks, and `python -m market.db upgrade`."""
 
+import math
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -9,9 +11,12 @@ from typing import Annotated, Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import BigInteger, CursorResult, Delete, Engine, MetaData, Numeric, String, create_engine, text
+from sqlalchemy import BigInteger, CursorResult, Delete, Engine, MetaData, Numeric, String, create_engine, event, text
 from sqlalchemy.engine import Dialect
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.types import TypeDecorator
 
 from market.settings import load
@@ -38,6 +43,10 @@ Address = Annotated[str, mapped_column(String(42))]
 """A checksummed address."""
 Amount = Annotated[int, mapped_column(Wei)]
 Big = Annotated[int, mapped_column(BigInteger)]
+
+
+IDLE_SECONDS = 1.0
+"""A connection that was idle for longer is asked whether it lives before it is used."""
 
 
 class Base(DeclarativeBase):
@@ -67,8 +76,25 @@ class Lock(IntEnum):
 
 
 def engine_of(url: str) -> Engine:
-    """An engine that notices dead connections; every session runs at READ COMMITTED with row locks where it matters."""
-    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10, pool_timeout=10)
+    """An engine that notices dead connections; every session runs at READ COMMITTED with row locks where it matters.
+
+    The connection used last is used first, and asked whether it lives only where it has been idle for a while.
+    """
+    engine = create_engine(url, pool_size=10, max_overflow=10, pool_timeout=10, pool_use_lifo=True)
+
+    def note(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        record.info["used_s"] = time.monotonic()
+
+    def look(connection: DBAPIConnection, record: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
+        if time.monotonic() - record.info.get("used_s", math.inf) > IDLE_SECONDS:
+            try:
+                engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error as error:
+                raise InvalidatePoolError("the connection is dead") from error
+
+    event.listen(engine, "checkin", note)
+    event.listen(engine, "checkout", look)
+    return engine
 
 
 def sessions_of(engine: Engine) -> sessionmaker[Session]:

@@ -10,7 +10,7 @@ import json
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-from sqlalchemy import Row, exists, select, text
+from sqlalchemy import exists, select, text
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
@@ -18,6 +18,7 @@ from market.context import Context
 from market.jobs.models import Job, JobEvent, JobState
 from market.leases.models import UNFINAL, Receipt
 from market.wake import Waiters, job_topic
+from protocol.messages import Bid
 
 BATCH = 200
 RANGES_MOST = 1_000
@@ -27,7 +28,9 @@ KEEPALIVE_SECONDS = 15.0
 Range = tuple[int, int]
 
 _LOCK = text("select pg_advisory_xact_lock(hashtextextended('job_events:' || :job, 0))")
-_RECORD = text("insert into job_events (job_id, kind, data) values (:job, :kind, cast(:data as jsonb))")
+RECORDING = "insert into job_events (job_id, kind, data) values (:job, :kind, cast(:data as jsonb))"
+"""One event, also as a part of a statement that does more; `data_of` makes its data."""
+_RECORD = text(RECORDING)
 _NUMBER = text(
     """
     update job_events set number = fresh.base + fresh.place
@@ -41,15 +44,20 @@ _NUMBER = text(
 )
 
 
+def data_of(**data: Any) -> str:
+    """The data of an event as SQL takes it."""
+    return json.dumps(data)
+
+
 def record(session: Session, job_id: str, kind: str, **data: Any) -> None:
     """Adds an event to a job's story, inside the caller's transaction, which remembers whose followers to wake."""
-    session.execute(_RECORD, {"job": job_id, "kind": kind, "data": json.dumps(data)})
+    session.execute(_RECORD, {"job": job_id, "kind": kind, "data": data_of(**data)})
     session.info.setdefault("touched", set()).add(job_id)
 
 
 def record_spans(session: Session, job_id: str, state: str, spans: Iterable[int], **data: Any) -> None:
     """Adds that spans of a job came into a state, as ranges of tasks."""
-    record_tasks(session, job_id, state, ranges_of(session.get_one(Job, job_id), spans), **data)
+    record_tasks(session, job_id, state, ranges_of(session.get_one(Job, job_id).bid, spans), **data)
 
 
 def record_tasks(session: Session, job_id: str, state: str, ranges: list[Range], **data: Any) -> None:
@@ -58,9 +66,9 @@ def record_tasks(session: Session, job_id: str, state: str, ranges: list[Range],
         record(session, job_id, f"span.{state}", tasks=ranges[start : start + RANGES_MOST], **data)
 
 
-def ranges_of(job: Job | Row[Any], spans: Iterable[int]) -> list[Range]:
-    """The tasks of some spans as rising half-open ranges."""
-    size, count = int(job.bid_json["spanTasks"]), int(job.bid_json["taskCount"])
+def ranges_of(bid: Bid, spans: Iterable[int]) -> list[Range]:
+    """The tasks of some spans of a job as rising half-open ranges."""
+    size, count = bid.span_tasks, bid.task_count
     return merged((span * size, min((span + 1) * size, count)) for span in sorted(spans))
 
 
@@ -123,7 +131,7 @@ async def stream(context: Context, waiters: Waiters, job_id: str, after: int) ->
             silent = 0.0
             await asyncio.sleep(0)
             continue
-        await waiters.wait(job_topic(job_id), step)
+        await waiters.wait(step, job_topic(job_id))
         silent += step
         if silent >= KEEPALIVE_SECONDS:
             silent = 0.0

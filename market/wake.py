@@ -13,6 +13,7 @@ log = structlog.get_logger(__name__)
 
 CHANNEL = "market:wake"
 LEASES = "leases"
+"""The topic of spans that came free and of matches that changed: whoever waits for a lease."""
 RETRY_SECONDS = 1.0
 
 
@@ -30,8 +31,7 @@ class Waker:
     def wake(self, *topics: str) -> None:
         """Wakes all who wait for a topic."""
         try:
-            for topic in topics:
-                self._client.publish(CHANNEL, topic)
+            self._client.publish(CHANNEL, " ".join(topics))
         except redis.RedisError as error:
             log.warning("wake_lost", error=str(error))
 
@@ -43,18 +43,20 @@ class Waiters:
         self._url = url
         self._events: dict[str, set[asyncio.Event]] = defaultdict(set)
 
-    async def wait(self, topic: str, seconds: float) -> bool:
-        """Waits until the topic is woken or the time is over; True when woken."""
+    async def wait(self, seconds: float, *topics: str) -> bool:
+        """Waits until one of the topics is woken or the time is over; True when woken."""
         event = asyncio.Event()
-        self._events[topic].add(event)
+        for topic in topics:
+            self._events[topic].add(event)
         try:
             await asyncio.wait_for(event.wait(), seconds)
         except TimeoutError:
             return False
         finally:
-            self._events[topic].discard(event)
-            if not self._events[topic]:
-                del self._events[topic]
+            for topic in topics:
+                self._events[topic].discard(event)
+                if not self._events[topic]:
+                    del self._events[topic]
         return True
 
     def notify(self, topic: str) -> None:
@@ -81,7 +83,8 @@ class Waiters:
                     await pubsub.subscribe(CHANNEL)
                     async for message in pubsub.listen():
                         if message["type"] == "message":
-                            self.notify(message["data"].decode())
+                            for topic in message["data"].decode().split():
+                                self.notify(topic)
             except (redis.RedisError, OSError) as error:
                 log.warning("wake_listener_reconnects", error=str(error))
                 await asyncio.sleep(RETRY_SECONDS)

@@ -18,13 +18,12 @@ from market.programs.models import Program
 ROWS_AT_ONCE = 10_000
 REMOVED_AT_ONCE = 500
 _LOCK_KEY = 7_400
-_USE = text(
-    """
-    with kept as (delete from uploads where blob = any(:blobs))
-    insert into blob_uses (blob, job_id) select unnest(cast(:blobs as text[])), :job on conflict do nothing
-    """
-)
-_SHARED = text(f"select pg_advisory_xact_lock_shared({_LOCK_KEY})")
+LOCKING = f"pg_advisory_xact_lock_shared({_LOCK_KEY})"
+KEEPING = "delete from uploads where blob = any(:blobs)"
+USING = "insert into blob_uses (blob, job_id) select unnest(cast(:blobs as text[])), :job on conflict do nothing"
+"""What `note_uses` does, for statements that do more: LOCKING before the other two, in a statement of its own."""
+_USE = text(f"with kept as ({KEEPING}) {USING}")
+_SHARED = text(f"select {LOCKING}")
 _EXCLUSIVE = text(f"select pg_advisory_xact_lock({_LOCK_KEY})")
 
 

@@ -40,7 +40,7 @@ def tell_voided(
 ) -> None:
     """A leaf of the job was found wrong, or nobody attested it: its results are taken back."""
     events.record_spans(session, job.job_id, SpanState.VOIDED, spans, epoch=epoch_id, device=device)
-    ranges = events.ranges_of(job, spans)
+    ranges = events.ranges_of(job.bid, spans)
     data: dict[str, Any] = {
         "epoch": epoch_id,
         "device": device,

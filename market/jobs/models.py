@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Identity, String, Text, UniqueConstraint, func
+from sqlalchemy import BigInteger, DateTime, Identity, Index, String, Text, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -71,6 +71,7 @@ class Span(Base):
     """A span and the lease that last held it."""
 
     __tablename__ = "spans"
+    __table_args__ = (Index("ix_spans_open", "job_id", "span", postgresql_where=text("state = 'open'")),)
 
     job_id: Mapped[Bytes32] = mapped_column(primary_key=True)
     span: Mapped[int] = mapped_column(primary_key=True)

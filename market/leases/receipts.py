@@ -9,14 +9,14 @@ from sqlalchemy.orm import Session
 
 from market import events
 from market.blobs.store import BlobMissing
-from market.blobs.uses import note_uses
+from market.blobs.uses import KEEPING, LOCKING, USING
 from market.context import Context
+from market.events import RECORDING
 from market.jobs.models import JobState, SpanState
 from market.leases.models import LeaseState, ReceiptState, Result
-from market.leases.service import check_live, lease_of, tasks_of
+from market.leases.service import HELD, check_live, tasks_of
 from market.matching.policy import next_size
 from market.problems import Problem, not_found
-from market.wake import LEASES, job_topic
 from protocol import messages
 from protocol.blobs import blob_id, to_canonical_json
 from protocol.encoding import from_hex, to_hex
@@ -30,7 +30,7 @@ from protocol.spans import SpanSet
 
 _OFFERED = text(
     """
-    select leases.*, bid_json, convicted,
+    select leases.lease_id, leases.spans, leases.state, expires_at, submission, bid_json, convicted,
         (
             select max(spans.lease_id) from spans
             where spans.job_id = leases.job_id and spans.span = any(leases.spans)
@@ -39,10 +39,16 @@ _OFFERED = text(
     where leases.job_id = :job and leases.lease_id = :lease and device = :device
     """
 )
-_JOB = text("select * from jobs where job_id = :job for share")
+_LOCKED = text(
+    f"""
+    {HELD} select held.*, jobs.state as job_state, jobs.period as job_period, fee_ppm
+    from held join jobs on jobs.job_id = held.job_id for share of jobs
+    """  # noqa: S608 - constants of this package
+)
 _BASE = text(
-    """
-    select receipts.*, receipts.count as tasks,
+    f"""
+    select {LOCKING}, receipts.id, receipts.spans, receipts.count as tasks, total_wu, receipts.price, receipts.post_by,
+        frontier,
         (
             select max(spans.lease_id) from spans
             where spans.job_id = leases.job_id and spans.span = any(leases.spans)
@@ -50,10 +56,10 @@ _BASE = text(
     from leases left join receipts on receipts.job_id = leases.job_id and receipts.device = leases.device
         and receipts.period = :period and receipts.state = :accepted
     where leases.job_id = :job and leases.lease_id = :lease
-    """
+    """  # noqa: S608 - constants of this package
 ).bindparams(accepted=str(ReceiptState.ACCEPTED))
 _STORE = text(
-    """
+    f"""
     with receipt as (
         insert into receipts (job_id, device, period, state, spans, results_root, count, total_wu, total_squared_wu,
             amount, price, post_by, signature, digest, debit, frontier, first_accepted_at, accepted_at)
@@ -81,20 +87,20 @@ _STORE = text(
         where job_id = :job and span = any(:lease_spans)
     ), sized as (
         update devices set lease_spans = :next_size from receipt where address = :device and lease_spans != :next_size
-    )
+    ), kept as ({KEEPING}), used as ({USING}), told as ({RECORDING})
     update leases set state = :done, receipt_id = receipt.id, outputs = :outputs,
         submission = :submission, period = :period
     from receipt where job_id = :job and lease_id = :lease
     returning receipt.id
-    """
+    """  # noqa: S608 - constants of this package
 ).bindparams(
     accepted=str(ReceiptState.ACCEPTED),
     dropped=str(ReceiptState.DROPPED),
     span_state=str(SpanState.ACCEPTED),
     done=str(LeaseState.DONE),
 )
-"""All that an accepted lease changes. Nothing and no row where the period's receipt is on its way to the chain, or past
-it; a dropped one was never posted, and the new one takes its row."""
+"""All that an accepted lease changes. No row where the period's receipt is on its way to the chain, or past it: what
+was written is to be rolled back then. A dropped one was never posted, and the new one takes its row."""
 
 
 class Submission(NamedTuple):
@@ -122,36 +128,36 @@ def invalid(reason: str) -> Problem:
 def accept(context: Context, device: str, job_id: str, lease_id: int, work: Submission) -> None:
     """Accepts the work of a lease. The same call again gives the same answer.
 
+    Whoever calls wakes those who follow the job.
+
     Problem 409 `lease_expired`, `lease_fenced`, `device_convicted`, `period_closed`, `deadline_passed`;
     422 `receipt_invalid`.
     """
     fingerprint = work.fingerprint
     bid = _check_alone(context, device, job_id, lease_id, work, fingerprint)
     with context.transaction() as session:
-        lease = lease_of(session, job_id, lease_id, device)
+        lease = session.execute(_LOCKED, {"job": job_id, "lease": lease_id, "device": device}).one_or_none()
+        if lease is None:
+            raise not_found("lease of this device")
         if lease.submission == fingerprint:
             return
-        job = session.execute(_JOB, {"job": job_id}).one()
-        found = session.execute(_BASE, {"job": job_id, "lease": lease_id, "period": job.period}).one()
+        # INVARIANT: what the receipt builds on is read after the device's lock, by a statement of its own.
+        found = session.execute(_BASE, {"job": job_id, "lease": lease_id, "period": lease.job_period}).one()
         check_live(lease, found.holder, context.moment())
         base = None if found.id is None else found
-        _check_time(context, job, bid)
-        _check_period(job, base, work.receipt)
+        _check_time(context, lease.job_state, bid)
+        _check_period(lease.job_period, base, work.receipt)
         frontier = _check_cumulative(session, bid, lease, base, work)
         _check_signature(context, bid, work)
-        _store(context, session, job, bid, lease, base, frontier, work, fingerprint)
-        note_uses(session, job_id, [work.outputs])
-        told = {"device": device, "lease": lease_id, "outputs": work.outputs}
-        events.record_tasks(session, job_id, SpanState.ACCEPTED, events.ranges_of(job, lease.spans), **told)
+        _store(context, session, bid, lease, base, frontier, work, fingerprint)
         if work.blob is not None:
             context.blobs.put_as(work.outputs, work.blob)
-    context.waker.wake(job_topic(job_id), LEASES)
 
 
 def _check_alone(context: Context, device: str, job_id: str, lease_id: int, work: Submission, fingerprint: str) -> Bid:
     """What needs no lock: results of exactly the lease's tasks, each possible, each output in the blob."""
-    with context.sessions() as session:
-        found = session.execute(_OFFERED, {"job": job_id, "lease": lease_id, "device": device}).one_or_none()
+    with context.reading() as connection:
+        found = connection.execute(_OFFERED, {"job": job_id, "lease": lease_id, "device": device}).one_or_none()
     if found is None:
         raise not_found("lease of this device")
     if found.submission != fingerprint:
@@ -181,20 +187,20 @@ def _check_outputs(context: Context, bid: Bid, work: Submission) -> None:
             raise invalid(f"task {result.task_index}: the blob holds another output")
 
 
-def _check_time(context: Context, job: Row[Any], bid: Bid) -> None:
-    if job.state not in (JobState.OPEN, JobState.CLOSING):
-        raise Problem(409, "job_closed", f"the job is {job.state}")
+def _check_time(context: Context, job_state: str, bid: Bid) -> None:
+    if job_state not in (JobState.OPEN, JobState.CLOSING):
+        raise Problem(409, "job_closed", f"the job is {job_state}")
     if context.now() > bid.deadline:
         raise Problem(409, "deadline_passed", "the job's deadline is past")
 
 
-def _check_period(job: Row[Any], base: Row[Any] | None, receipt: messages.Receipt) -> None:
-    if receipt.period != job.period:
+def _check_period(period: int, base: Row[Any] | None, receipt: messages.Receipt) -> None:
+    if receipt.period != period:
         raise Problem(
             409,
             "period_closed",
-            f"the job is in period {job.period}",
-            period=job.period,
+            f"the job is in period {period}",
+            period=period,
             receiptBase=base_of(base),
         )
 
@@ -255,7 +261,6 @@ def result_of(row: Result) -> TaskResult:
 def _store(
     context: Context,
     session: Session,
-    job: Row[Any],
     bid: Bid,
     lease: Row[Any],
     base: Row[Any] | None,
@@ -263,9 +268,10 @@ def _store(
     work: Submission,
     fingerprint: str,
 ) -> None:
-    """Puts receipt, results, spans and the end of the lease into SQL."""
+    """Puts receipt, results, spans, the end of the lease and what is told of it into SQL."""
     receipt, results, now = work.receipt, work.results, context.moment()
     seconds = (now - lease.issued_at).total_seconds()
+    told = {"device": lease.device, "lease": lease.lease_id, "outputs": work.outputs}
     values = {
         "job": lease.job_id,
         "device": lease.device,
@@ -280,7 +286,7 @@ def _store(
         "post_by": receipt.post_by,
         "signature": to_hex(work.signature),
         "digest": to_hex(receipt.struct_hash),
-        "debit": debit_of(receipt.amount, job.fee_ppm, bid.rate_floor_ppm),
+        "debit": debit_of(receipt.amount, lease.fee_ppm, bid.rate_floor_ppm),
         "frontier": json.dumps(frontier.to_json()),
         "now": now,
         "tasks": [result.task_index for result in results],
@@ -292,7 +298,10 @@ def _store(
         "lease_spans": lease.spans,
         "next_size": next_size(len(lease.spans), seconds, context.policy),
         "outputs": work.outputs,
+        "blobs": [work.outputs],
         "submission": fingerprint,
+        "kind": f"span.{SpanState.ACCEPTED}",
+        "data": events.data_of(tasks=events.ranges_of(bid, lease.spans), **told),
     }
     if session.execute(_STORE, values).one_or_none() is None:
         raise invalid("the receipt of this period is on its way to the chain")

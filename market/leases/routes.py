@@ -15,8 +15,8 @@ from market.guard import StrictRoute
 from market.leases import receipts, service
 from market.limits import caller_of
 from market.problems import Problem
-from market.programs.routes import ProgramBody, body_of
-from market.wake import LEASES
+from market.programs.routes import ProgramBody, body_from
+from market.wake import LEASES, job_topic
 from market.wire import BidField, Hash, HashPath, LeaseField, ReceiptField, SignatureHex, Wire
 from protocol.blobs import blob_id
 from protocol.encoding import from_hex, to_hex, uint_from_json
@@ -101,32 +101,43 @@ async def next_lease(
     whoever does not wait is always answered.
     """
     end = time.monotonic() + min(wait, context.settings.poll_max_seconds)
-    grant = await run_in_threadpool(service.next_lease, context, device)
-    if grant is None and wait > 0:
+    found = await run_in_threadpool(_lease, context, device)
+    if isinstance(found, service.NoGrant) and wait > 0:
         places = context.places
         with places.place("wait", caller_of(request.scope)), places.place("wait_device", device):
-            grant = await _wait(request, context, waiters, device, end)
-    return Response(status_code=204) if grant is None else _answer(_body(context, grant))
+            found = await _wait(request, context, waiters, device, found, end)
+    return Response(status_code=204) if isinstance(found, service.NoGrant) else _answer(_body(context, found))
 
 
 async def _wait(
-    request: Request, context: ContextDep, waiters: WaitersDep, device: str, end: float
-) -> service.Grant | None:
+    request: Request, context: ContextDep, waiters: WaitersDep, device: str, found: service.NoGrant, end: float
+) -> service.Grant | service.NoGrant:
     """A lease as soon as there is one, until the time is over or the device has hung up.
 
     Asks the database when woken, and else every few steps: many wait, and a step is how soon a hung-up one is seen.
+    What happens to a job wakes those alone whom its budget keeps waiting: acceptances above all free no span.
     """
     steps = 0
     while (left := end - time.monotonic()) > 0 and not await request.is_disconnected():
-        woken = await waiters.wait(LEASES, min(left, context.settings.poll_step_seconds))
+        topics = (LEASES,) if found.short is None else (LEASES, job_topic(found.short))
+        woken = await waiters.wait(min(left, context.settings.poll_step_seconds), *topics)
         steps += 1
         if not woken and steps % STEPS_FOR_A_LOOK:
             continue
-        grant = await run_in_threadpool(service.next_lease, context, device)
-        if grant is not None:
-            return grant
+        answer = await run_in_threadpool(_lease, context, device)
+        if isinstance(answer, service.Grant):
+            return answer
+        found = answer
         await asyncio.sleep(0)
-    return None
+    return found
+
+
+def _lease(context: Context, device: str) -> service.Grant | service.NoGrant:
+    """A lease; those who follow its job are woken where it is new."""
+    found = service.next_lease(context, device)
+    if isinstance(found, service.Grant) and found.new:
+        context.waker.wake(job_topic(found.job.job_id))
+    return found
 
 
 @router.post(
@@ -163,7 +174,9 @@ def submit_results(
     receipts.accept(
         context, device, job, lease, receipts.Submission(results, request.outputs, request.receipt, signature, blob)
     )
-    return _answer(WorkAccepted(next=_next(context, device) if request.next else None))
+    grant = _next(context, device) if request.next else None
+    context.waker.wake(*{job_topic(job), job_topic(job if grant is None else grant.job.job_id)})
+    return _answer(WorkAccepted(next=None if grant is None else _body(context, grant)))
 
 
 def _answer(body: Wire) -> Response:
@@ -171,13 +184,13 @@ def _answer(body: Wire) -> Response:
     return Response(body.model_dump_json(by_alias=True), media_type="application/json")
 
 
-def _next(context: Context, device: str) -> LeaseGrant | None:
+def _next(context: Context, device: str) -> service.Grant | None:
     """What /next would give at once; why it gives nothing is told there."""
     try:
-        grant = service.next_lease(context, device)
+        found = service.next_lease(context, device)
     except Problem:
         return None
-    return None if grant is None else _body(context, grant)
+    return found if isinstance(found, service.Grant) else None
 
 
 def _inline(request: WorkRequest) -> bytes | None:
@@ -221,7 +234,7 @@ def _body(context: Context, grant: service.Grant) -> LeaseGrant:
         receipt_base=None if base is None else ReceiptBase.model_validate(base),
         bid=grant.bid,
         bid_signature=grant.job.signature,
-        program=body_of(grant.program),
+        program=body_from(grant.job.program),
         manifest=str(grant.job.bid_json["manifest"]),
         heartbeat_seconds=float(context.clock("heartbeat")),
         price_wei_per_gwu=str(grant.lease.price_wei_per_gwu),

@@ -12,11 +12,28 @@ from sqlalchemy.orm import Session
 
 from market import events
 from market.context import Context
+from market.events import RECORDING
 from market.jobs.models import Span, SpanState
 from market.leases.models import Lease, LeaseState, Receipt, ReceiptState, Result
-from market.leases.standing import device_standing, job_standing
-from market.matching.policy import DeviceStanding, JobStanding, device_refusal, job_refusal, lease_size, reserve_of
-from market.offers.service import live_count, touch
+from market.leases.standing import (
+    DEVICE_STATES,
+    JOB_STATES,
+    OF_DEVICE,
+    OF_JOB,
+    OPEN_OF_JOB,
+    standing_of_device,
+    standing_of_job,
+)
+from market.matching.policy import (
+    DeviceStanding,
+    JobStanding,
+    device_refusal,
+    job_refusal,
+    lease_size,
+    reserve_of,
+    spans_wanted,
+)
+from market.offers.service import live_seconds, touch
 from market.problems import Problem, not_found
 from market.wake import LEASES, job_topic
 from protocol import messages
@@ -38,19 +55,26 @@ _DEVICE = text(
     where address = :device for update of devices
     """
 )
-_LIVE = text(
-    """
-    select * from leases where device = :device and state = :live and expires_at > :now
-    order by issued_at limit 1
-    """
-).bindparams(live=LIVE)
-_LEASE = text(
-    """
-    with holder as (select address, convicted, lease_spans from devices where address = :device for update)
-    select leases.*, convicted, lease_spans from holder join leases on device = address
-    where job_id = :job and lease_id = :lease for update of leases
-    """
-)
+_ASKED = text(
+    f"""
+    select standing.*, held.* from (
+        select {OF_DEVICE}, (select count(*) from offers where polled_at > :since) as live_devices
+    ) as standing left join lateral (
+        select job_id, lease_id, device, spans, price, expiry, post_by, signature
+        from leases where device = :device and state = :live and expires_at > :now
+        order by issued_at limit 1
+    ) as held on true
+    """  # noqa: S608 - constants of this package
+).bindparams(live=LIVE, **DEVICE_STATES)
+"""How a device stands, and its live lease where it has one."""
+HELD = """
+    with holder as (select address, convicted from devices where address = :device for update), held as (
+        select leases.*, convicted from holder join leases on device = address
+        where job_id = :job and lease_id = :lease for update of leases
+    )
+"""
+"""A lease of a device with `convicted` of the device, which is locked first."""
+_LEASE = text(f"{HELD} select * from held")  # noqa: S608 - constants of this package
 _OVERDUE = text("select * from leases where state = :live and expires_at <= :now for update skip locked").bindparams(
     live=LIVE
 )
@@ -70,90 +94,117 @@ _END = text(
     update leases set state = :state where job_id = :job and lease_id = :lease
     """
 ).bindparams(open=OPEN, leased=LEASED)
-_JOB = text("select * from jobs where job_id = :job")
-_JOB_LOCKED = text("select * from jobs where job_id = :job for update")
-_PROGRAM = text("select * from programs where program_id = :program")
+_JOB = """
+    select job_id, jobs.state, period, fee_ppm, last_lease_id, bid_json, signature, to_jsonb(programs) as program
+    from jobs join programs on programs.program_id = jobs.program_id where job_id = :job
+"""
+_JOB_READ, _JOB_LOCKED = text(_JOB), text(f"{_JOB} for update of jobs")
 _BASE = text(
     """
-    select *, count as tasks from receipts
+    select id, spans, count as tasks, total_wu, price from receipts
     where job_id = :job and device = :device and period = :period and state = :accepted
     """
 ).bindparams(accepted=str(ReceiptState.ACCEPTED))
-_TAKE = text(
-    "select span from spans where job_id = :job and state = :open order by span limit :size for update"
-).bindparams(open=OPEN)
+_WANTED = text(
+    f"""
+    with free as (select span from spans where {OPEN_OF_JOB} order by span limit :most for update)
+    select {OF_JOB}, id, spans, count as tasks, total_wu, price, array(select span from free order by span) as free
+    from (values (1)) as one left join receipts on receipts.job_id = :job and receipts.device = :device
+        and receipts.period = :period and receipts.state = :accepted
+    """  # noqa: S608 - constants of this package
+).bindparams(accepted=str(ReceiptState.ACCEPTED), **JOB_STATES)
+"""How a job stands for a device, the device's receipt of the period, and the first open spans, locked."""
 _ISSUE = text(
-    """
+    f"""
     with numbered as (update jobs set last_lease_id = :lease where job_id = :job),
         taken as (
             update spans set state = :leased, lease_id = :lease
             where job_id = :job and span = any(:spans)
-        )
+        ),
+        told as ({RECORDING})
     insert into leases (job_id, lease_id, device, spans, price, period, expiry, post_by, signature, state, reserve,
         issued_at, expires_at)
     values (:job, :lease, :device, :spans, :price, :period, :expiry, :post_by, :signature, :live,
         :reserve, :issued_at, :expires_at)
-    """
+    """  # noqa: S608 - constants of this package
 ).bindparams(live=LIVE, leased=LEASED)
 
 
 @dataclass(frozen=True)
 class Grant:
-    """A lease with all that a device needs to work on it; `base` is its receipt of this period so far."""
+    """A lease with all that a device needs to work on it.
+
+    `job` is its row with `program`, the program's columns; `base` is the device's receipt of this period so far; `new`
+    says that the lease was made just now.
+    """
 
     lease: messages.Lease
     signature: str
     job: Row[Any]
     bid: Bid
-    program: Row[Any]
     base: Row[Any] | None
+    new: bool = False
 
 
-def next_lease(context: Context, device: str) -> Grant | None:
-    """The device's live lease, or a new one, or None while there is none for it.
+@dataclass(frozen=True)
+class NoGrant:
+    """No lease now. `short` is the job whose budget is all that is missing, while leases under way bind it."""
+
+    short: str | None = None
+
+
+def next_lease(context: Context, device: str) -> Grant | NoGrant:
+    """The device's live lease, or a new one, or why there is none for it now.
+
+    Whoever calls wakes those who follow the job of a new one.
 
     Problem 409 `no_offer`, `device_unbound`, `device_convicted`.
     """
-    made = None
     with context.transaction() as session:
         row = session.execute(_DEVICE, {"device": device}).one_or_none()
         if row is None or row.valid_until is None or row.valid_until <= context.moment():
             raise Problem(409, "no_offer", "make an offer first; it holds for one session's time")
         if row.polled_at is None or row.polled_at < context.moment(-SEEN_SECONDS):
             touch(context, session, device)
-        found = session.execute(_LIVE, {"device": device, "now": context.moment()}).one_or_none()
-        if found is not None:
+        # INVARIANT: what a lease rests on is read after the device's lock, by a statement of its own.
+        asked = {"device": device, "now": context.moment(), "since": context.moment(-live_seconds(context))}
+        found = session.execute(_ASKED, asked).one()
+        if found.lease_id is not None:
             return _grant_again(session, found)
-        standing = device_standing(session, row)
+        standing = standing_of_device(row, found)
         reason = device_refusal(standing, context.policy)
-        if reason is None and row.matched is not None:
-            made = _cut(context, session, row, standing)
+        if reason is None:
+            return NoGrant() if row.matched is None else _cut(context, session, row, standing, found.live_devices)
     if reason in ("device_unbound", "device_convicted"):
         raise Problem(409, reason, "the device is given no lease")
-    if made is not None:
-        context.waker.wake(job_topic(made.job.job_id))
-    return made
+    return NoGrant()
 
 
-def _cut(context: Context, session: Session, row: Row[Any], device: DeviceStanding) -> Grant | None:
+def _cut(
+    context: Context, session: Session, row: Row[Any], device: DeviceStanding, live_devices: int
+) -> Grant | NoGrant:
     """A new lease of the job that matching gave the device, where the rules allow one."""
     job = session.execute(_JOB_LOCKED, {"job": row.matched}).one()
     bid = Bid.from_json(job.bid_json)
-    standing = job_standing(session, job, bid, row.address)
+    # INVARIANT: spans and budget are read after the job's lock, by a statement of its own: no two leases share them.
+    most = spans_wanted(device, context.policy)
+    wanted = {"job": job.job_id, "device": row.address, "period": job.period, "most": most}
+    found = session.execute(_WANTED, wanted).one()
+    standing = standing_of_job(job, bid, found)
     if job_refusal(device, standing, context.policy, context.now()):
-        return None
-    base = receipt_of(session, job, row.address)
+        return NoGrant()
+    base = None if found.id is None else found
     price = int(base.price if base else row.matched_price)
-    if price < row.min_price:
-        return None
-    size = lease_size(device, standing, price, live_count(context, session), context.policy)
-    if size < 1 or not _claimable(context, standing, base, size, device.stake, price):
-        return None
-    spans = list(session.scalars(_TAKE, {"job": job.job_id, "size": size}))
-    if not spans:
-        return None
-    lease, signature = _issue(context, session, job, row.address, spans, price, standing)
-    return Grant(lease, signature, job, bid, _program(session, job), base)
+    if price < row.min_price or not found.free:
+        return NoGrant()
+    size = lease_size(device, standing, price, live_devices, context.policy)
+    if size < 1:
+        return NoGrant(short=job.job_id)
+    if not _claimable(context, standing, base, size, device.stake, price):
+        return NoGrant()
+    spans = found.free[:size]
+    lease, signature = _issue(context, session, job, bid, row.address, spans, price, standing)
+    return Grant(lease, signature, job, bid, base, new=True)
 
 
 def _claimable(context: Context, job: JobStanding, base: Row[Any] | None, spans: int, stake: int, price: int) -> bool:
@@ -169,7 +220,14 @@ def _claimable(context: Context, job: JobStanding, base: Row[Any] | None, spans:
 
 
 def _issue(
-    context: Context, session: Session, job: Row[Any], device: str, spans: list[int], price: int, standing: JobStanding
+    context: Context,
+    session: Session,
+    job: Row[Any],
+    bid: Bid,
+    device: str,
+    spans: list[int],
+    price: int,
+    standing: JobStanding,
 ) -> tuple[messages.Lease, str]:
     """A lease over these spans, in the database and signed."""
     life, now = context.clock("lease"), context.moment()
@@ -197,16 +255,16 @@ def _issue(
         "reserve": reserve_of(standing, len(spans), price),
         "issued_at": now,
         "expires_at": now + timedelta(seconds=life),
+        "kind": f"span.{SpanState.LEASED}",
+        "data": events.data_of(tasks=events.ranges_of(bid, spans), device=device, lease=lease.lease_id),
     }
     session.execute(_ISSUE, values)
-    told = {"device": device, "lease": lease.lease_id}
-    events.record_tasks(session, job.job_id, SpanState.LEASED, events.ranges_of(job, spans), **told)
     return lease, signature
 
 
 def _grant_again(session: Session, found: Row[Any]) -> Grant:
     """The lease that the device has already."""
-    job = session.execute(_JOB, {"job": found.job_id}).one()
+    job = session.execute(_JOB_READ, {"job": found.job_id}).one()
     lease = messages.Lease(
         job_id=from_hex(found.job_id, 32),
         lease_id=found.lease_id,
@@ -217,11 +275,7 @@ def _grant_again(session: Session, found: Row[Any]) -> Grant:
         post_by=found.post_by,
     )
     base = receipt_of(session, job, found.device)
-    return Grant(lease, found.signature, job, Bid.from_json(job.bid_json), _program(session, job), base)
-
-
-def _program(session: Session, job: Row[Any]) -> Row[Any]:
-    return session.execute(_PROGRAM, {"program": job.program_id}).one()
+    return Grant(lease, found.signature, job, Bid.from_json(job.bid_json), base)
 
 
 def receipt_of(session: Session, job: Row[Any], device: str) -> Row[Any] | None:
@@ -234,8 +288,7 @@ def receipt_of(session: Session, job: Row[Any], device: str) -> Row[Any] | None:
 
 
 def lease_of(session: Session, job_id: str, lease_id: int, device: str) -> Row[Any]:
-    """The device's lease with `convicted` and `lease_spans` of the device, which is locked first; Problem 404 where it
-    has no such lease."""
+    """The device's lease as HELD has it; Problem 404 where it has no such lease."""
     lease = session.execute(_LEASE, {"job": job_id, "lease": lease_id, "device": device}).one_or_none()
     if lease is None:
         raise not_found("lease of this device")

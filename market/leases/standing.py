@@ -16,54 +16,59 @@ from market.settlement.models import Epoch, EpochLeaf, EpochState, LeafState
 from protocol.messages import Bid
 
 _UNFINAL = [str(state) for state in UNFINAL]
-_OF_DEVICE = text(
-    """
-    select
-        (select coalesce(sum(amount), 0) from receipts where device = :device and state = any(:unfinal)) as unfinal,
-        exists (
-            select from receipts
-            left join epoch_leaves on epoch_leaves.receipt_id = receipts.id
-            left join epochs on epochs.id = epoch_leaves.epoch
-            where receipts.device = :device and receipts.state = any(:unfinal) and (
-                receipts.state != :committed or epochs.state is null
-                or epochs.state != :final or not epoch_leaves.attested
-            )
-        ) as unattested
-    """
-).bindparams(unfinal=_UNFINAL, committed=str(ReceiptState.COMMITTED), final=str(EpochState.FINAL))
-_OPEN_SPANS = text("select count(*) from spans where job_id = :job and state = :open").bindparams(
-    open=str(SpanState.OPEN)
-)
-_OF_JOB = text(
-    """
-    select
-        (select count(*) from spans where job_id = :job and state = :open) as open_spans,
-        (
-            select coalesce(sum(cardinality(spans)), 0) from leases
-            where job_id = :job and device = :device and period = :period
-                and state in (:live, :done)
-        ) as held,
-        (select coalesce(sum(reserve), 0) from leases where job_id = :job and state = :live)
-        + (select coalesce(sum(debit), 0) from receipts where job_id = :job and state = any(:unfinal))
-        + (
-            select coalesce(sum(receipts.amount + epoch_leaves.fee + epoch_leaves.surcharge), 0)
-            from receipts join epoch_leaves on epoch_leaves.receipt_id = receipts.id
-            where receipts.job_id = :job and epoch_leaves.state = :claimed
-        ) as reserved
-    """
-).bindparams(
-    open=str(SpanState.OPEN),
-    live=str(LeaseState.LIVE),
-    done=str(LeaseState.DONE),
-    unfinal=_UNFINAL,
-    claimed=str(LeafState.CLAIMED),
-)
-"""`reserved` is what the job's budget is bound to, in wei: leases at their limit, debits, and what was spent."""
+OF_DEVICE = """
+    (select coalesce(sum(amount), 0) from receipts where device = :device and state = any(:unfinal)) as unfinal,
+    exists (
+        select from receipts
+        left join epoch_leaves on epoch_leaves.receipt_id = receipts.id
+        left join epochs on epochs.id = epoch_leaves.epoch
+        where receipts.device = :device and receipts.state = any(:unfinal) and (
+            receipts.state != :committed or epochs.state is null
+            or epochs.state != :final or not epoch_leaves.attested
+        )
+    ) as unattested
+"""
+"""Columns about :device, with DEVICE_STATES."""
+DEVICE_STATES = {"unfinal": _UNFINAL, "committed": str(ReceiptState.COMMITTED), "final": str(EpochState.FINAL)}
+OPEN_OF_JOB = f"job_id = :job and state = '{SpanState.OPEN}'"
+"""Written out: only so does a prepared statement find the index over open spans."""
+OF_JOB = f"""
+    (select count(*) from spans where {OPEN_OF_JOB}) as open_spans,
+    (
+        select coalesce(sum(cardinality(spans)), 0) from leases
+        where device = :device and state = :live and job_id = :job and period = :period
+    ) + (
+        select coalesce(sum(cardinality(spans)), 0) from receipts
+        where job_id = :job and device = :device and period = :period and state != :dropped
+    ) as held,
+    (select coalesce(sum(reserve), 0) from leases where job_id = :job and state = :live)
+    + (select coalesce(sum(debit), 0) from receipts where job_id = :job and state = any(:unfinal))
+    + (
+        select coalesce(sum(receipts.amount + epoch_leaves.fee + epoch_leaves.surcharge), 0)
+        from receipts join epoch_leaves on epoch_leaves.receipt_id = receipts.id
+        where receipts.job_id = :job and epoch_leaves.state = :claimed
+    ) as reserved
+"""  # noqa: S608 - constants of this package
+"""Columns about :job and :device in a :period, with JOB_STATES. `reserved` is what the job's budget is bound to, wei:
+leases at their limit, debits, and what was spent."""
+JOB_STATES = {
+    "live": str(LeaseState.LIVE),
+    "unfinal": _UNFINAL,
+    "dropped": str(ReceiptState.DROPPED),
+    "claimed": str(LeafState.CLAIMED),
+}
+_DEVICE = text(f"select {OF_DEVICE}").bindparams(**DEVICE_STATES)
+_JOB = text(f"select {OF_JOB}").bindparams(**JOB_STATES)
+_OPEN_SPANS = text(f"select count(*) from spans where {OPEN_OF_JOB}")  # noqa: S608 - constants of this package
 
 
-def device_standing(session: Session, row: Device | Row[Any]) -> DeviceStanding:
+def device_standing(session: Session, row: Device) -> DeviceStanding:
     """A device as leasing sees it."""
-    found = session.execute(_OF_DEVICE, {"device": row.address}).one()
+    return standing_of_device(row, session.execute(_DEVICE, {"device": row.address}).one())
+
+
+def standing_of_device(row: Device | Row[Any], found: Row[Any]) -> DeviceStanding:
+    """A device's row and the columns OF_DEVICE."""
     return DeviceStanding(
         address=row.address,
         bound=row.owner is not None,
@@ -76,9 +81,14 @@ def device_standing(session: Session, row: Device | Row[Any]) -> DeviceStanding:
     )
 
 
-def job_standing(session: Session, job: Job | Row[Any], bid: Bid, device: str) -> JobStanding:
+def job_standing(session: Session, job: Job, bid: Bid, device: str) -> JobStanding:
     """A job, with its bid, as leasing to this device sees it."""
-    found = session.execute(_OF_JOB, {"job": job.job_id, "device": device, "period": job.period}).one()
+    values = {"job": job.job_id, "device": device, "period": job.period}
+    return standing_of_job(job, bid, session.execute(_JOB, values).one())
+
+
+def standing_of_job(job: Job | Row[Any], bid: Bid, found: Row[Any]) -> JobStanding:
+    """A job's row, its bid and the columns OF_JOB."""
     return JobStanding(
         job_id=job.job_id,
         open=job.state == JobState.OPEN,

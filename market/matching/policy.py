@@ -109,11 +109,15 @@ def affordable_spans(job: JobStanding, price: int, wanted: int) -> int:
     return low
 
 
+def spans_wanted(device: DeviceStanding, policy: LeasePolicy) -> int:
+    """Spans of the device's next lease as far as the device alone decides: the most that it gets."""
+    return STAKELESS_SPANS if is_stakeless(device, policy) else min(device.lease_spans, policy.max_spans)
+
+
 def lease_size(device: DeviceStanding, job: JobStanding, price: int, live_devices: int, policy: LeasePolicy) -> int:
     """Spans of the device's next lease: what suits its speed, its share, the budget, and fair near the job's end."""
-    wanted = STAKELESS_SPANS if is_stakeless(device, policy) else min(device.lease_spans, policy.max_spans)
     fair = max(1, job.open_spans // max(1, live_devices))
-    wanted = min(wanted, fair, job.open_spans, share_left(job, policy))
+    wanted = min(spans_wanted(device, policy), fair, job.open_spans, share_left(job, policy))
     return affordable_spans(job, price, max(0, wanted))
 
 

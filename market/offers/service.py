@@ -9,7 +9,6 @@ from market.offers.models import Offer
 from market.sessions.models import Device
 
 _SEEN = text("update offers set polled_at = :now where device = :device and valid_until > :now")
-_LIVE = text("select count(*) from offers where polled_at > :since")
 
 
 def put_offer(
@@ -57,8 +56,3 @@ def summary(context: Context) -> tuple[int, int, int]:
         ).all()
     able = [row for row in rows if row.owner is not None and not row.convicted]
     return len(rows), len(able), sum(1 for row in able if row.stake < context.policy.minimum_stake or row.stake == 0)
-
-
-def live_count(context: Context, session: Session) -> int:
-    """Devices that were there lately."""
-    return int(session.scalar(_LIVE, {"since": context.moment(-live_seconds(context))}) or 0)
