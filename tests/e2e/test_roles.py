@@ -27,6 +27,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(600)]
 
 README = (ROOT / "README.md").read_text()
 COMMANDS_MOST = 6
+WAIT_SECONDS = 500
+"""Of one command: `verify-deployment` compiles all contracts, beside whatever else the tests run."""
 WORK_TASKS = 192
 IN_THE_FOREGROUND = "worker run"
 BLANKS_AND_YES = 5 * "\n" + "y\n"
@@ -76,7 +78,7 @@ def shell(checkout, tmp_path_factory):
             input=text,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=WAIT_SECONDS,
         )
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
         return done.stdout
