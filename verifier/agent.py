@@ -44,7 +44,9 @@ from verifier.state import (
 )
 from verifier.views import ChainView
 
-_ATTEMPTS = 8
+_ATTEMPTS = 4
+"""Some seven seconds of reverts. What is wanted still is queued again later (Outbox.want); a commit whose phase went by
+while the node was away, and whose epoch is drawn anew, is not tried for minutes."""
 _RESEND_AFTER_LOOKS = 8
 """Messages may be lost with a broker or a worker; what is still not replayed is queued again, ever more seldom."""
 _RESEND_AFTER_LOOKS_MOST = 512
