@@ -4,9 +4,12 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import psycopg
 import pytest
+from sqlalchemy import event
 
 from market import events
+from market.jobs.models import SpanState
 from market.wake import Waiters
 from protocol.encoding import to_hex
 from protocol.manifest import Manifest
@@ -176,3 +179,23 @@ def test_leaf_voided_after_its_job_was_closed_leaves_its_tasks_voided(world: Wor
     assert world.job(job)["tasks"]["voided"] == 2
     states = [row["state"] for row in world.http.get(f"/v1/jobs/{job}/results?state=voided").json()["results"]]
     assert states == ["voided", "voided"]
+
+
+def test_last_shorter_span_that_moves_while_tasks_are_counted_is_counted_once(world: World) -> None:
+    # `make run` once ended on "leased: -11": the last span's state was read after the others were counted.
+    job = world.open_job(world.bid(tasks=9, span_tasks=4))
+    moves = iter([SpanState.LEASED, SpanState.ACCEPTED])
+
+    def move(*_: Any) -> None:
+        state = next(moves, None)
+        if state is not None:
+            with psycopg.connect(world.context.settings.database_url.replace("+psycopg", "")) as other:
+                other.execute("update spans set state = %s where job_id = %s and span = 2", [state, job])
+
+    event.listen(world.context.engine, "after_cursor_execute", move)
+    try:
+        tasks = [world.job(job)["tasks"] for _ in range(3)]
+    finally:
+        event.remove(world.context.engine, "after_cursor_execute", move)
+    assert all(min(found.values()) >= 0 and sum(found.values()) == 9 for found in tasks)
+    assert (tasks[-1]["open"], tasks[-1]["accepted"]) == (8, 1)
