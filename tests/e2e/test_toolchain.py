@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.toolchain import ROOT, anvil_binary, binaries, forge_binary, solc_directory
+from deploy.toolchain import ROOT, anvil_binary, binaries, brownie, forge_binary, solc_directory
 from deploy.toolchain.brownie import Target, brownie_environment, private_project
 
 
@@ -62,3 +62,17 @@ def test_runs_on_targets_share_no_build_folder(tmp_path):
         assert artefacts(projects[1]).keys() == artefacts(ROOT).keys() == before.keys()
         assert artefacts(ROOT) == before
         assert (projects[1] / "contracts").resolve() == ROOT / "contracts"
+
+
+def test_run_on_a_target_works_in_its_own_project_and_leaves_nothing(monkeypatch, tmp_path):
+    told, stand_in = tmp_path / "told", tmp_path / "brownie"
+    stand_in.write_text(f"#!/bin/sh\npwd >> {told}\ntest -f build/contracts/JobEscrow.json && touch build/contracts/mark\n")
+    stand_in.chmod(0o755)
+    monkeypatch.setattr(brownie, "brownie_binary", lambda: stand_in)
+    for _ in range(2):
+        assert brownie.run_brownie(["run", "deploy"], target=Target("http://127.0.0.1:1", 5)) == 0
+    first, second = map(Path, told.read_text().split())
+    assert len({first, second, ROOT}) == 3
+    assert not first.exists()
+    assert not second.exists()
+    assert not (ROOT / "build" / "contracts" / "mark").exists()
