@@ -66,7 +66,8 @@ def test_runs_on_targets_share_no_build_folder(tmp_path):
 
 def test_run_on_a_target_works_in_its_own_project_and_leaves_nothing(monkeypatch, tmp_path):
     told, stand_in = tmp_path / "told", tmp_path / "brownie"
-    stand_in.write_text(f"#!/bin/sh\npwd >> {told}\ntest -f build/contracts/JobEscrow.json && touch build/contracts/mark\n")
+    marks = "test -f build/contracts/JobEscrow.json && touch build/contracts/mark"
+    stand_in.write_text(f"#!/bin/sh\npwd >> {told}\n{marks}\n")
     stand_in.chmod(0o755)
     monkeypatch.setattr(brownie, "brownie_binary", lambda: stand_in)
     for _ in range(2):
